@@ -1,0 +1,1 @@
+"""Spoor's engine: everything below the pages. Nothing here imports Streamlit."""
