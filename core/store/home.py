@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import BadInput
@@ -120,9 +121,12 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def as_dict(con_row: Any) -> dict[str, Any]:
+def as_dict(row: Any) -> dict[str, Any]:
     """Turn a row of the database into a dictionary."""
-    return dict(con_row._mapping)
+    return dict(row._mapping)
 
 
-__all__ = ["Connection", "Home", "as_dict", "now", "open_home", "remove", "writing"]
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Turn a frame into rows for the database, every kind of missing value into NULL."""
+    objects = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in objects.to_dict("records")]

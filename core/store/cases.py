@@ -1,0 +1,105 @@
+"""Cases: actors put before an analyst, and why they were picked."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Connection, Select, delete, func, insert, select
+
+from core.errors import NotFound
+from core.store.home import as_dict, records
+from core.store.tables import cases, runs, verdicts
+
+_STANDING = verdicts.c.undone_at.is_(None)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One actor before an analyst."""
+
+    id: int
+    dataset_id: str
+    actor_id: str
+    run_id: str
+    sequence_id: str
+    flagged: list[str]
+    score: float
+    events: int
+    amount: float | None
+    last_ts: datetime | None
+    source: str
+    propensity: float
+    created_at: datetime
+
+
+def replace_open(con: Connection, dataset_id: str, frame: pd.DataFrame) -> int:
+    """Put `frame`'s cases in the queue in place of the undecided ones; decided cases stay.
+
+    Returns the number of cases added.
+    """
+    # Any verdict, even one undone, keeps its case: what was decided stays on record.
+    has_verdict = select(verdicts.c.case_id)
+    con.execute(
+        delete(cases).where(cases.c.dataset_id == dataset_id, cases.c.id.not_in(has_verdict))
+    )
+    kept = select(cases.c.actor_id).where(cases.c.dataset_id == dataset_id)
+    new = frame[~frame["actor_id"].isin(set(con.execute(kept).scalars()))]
+    rows = records(new)
+    if rows:
+        con.execute(insert(cases), rows)
+    return len(rows)
+
+
+def get(con: Connection, case_id: int) -> Case:
+    """Return one case."""
+    row = con.execute(select(cases).where(cases.c.id == case_id)).first()
+    if row is None:
+        raise NotFound(
+            f"There is no case {case_id}: it may have left the queue when scores changed."
+        )
+    return Case(**as_dict(row))
+
+
+def queue(con: Connection, dataset_id: str | None = None, *, decided: bool = False) -> pd.DataFrame:
+    """Return the cases waiting (or, with `decided`, those with a verdict), highest score first.
+
+    Random picks are ordered by score like the rest, so nothing tells them apart while reviewing.
+    """
+    query = _with_verdict()
+    query = query.where(verdicts.c.id.is_not(None) if decided else verdicts.c.id.is_(None))
+    if dataset_id is not None:
+        query = query.where(cases.c.dataset_id == dataset_id)
+    return pd.read_sql(query.order_by(cases.c.score.desc(), cases.c.id), con)
+
+
+def next_open(con: Connection, dataset_id: str, *, skipping: list[int]) -> int | None:
+    """Return the id of the waiting case with the highest score, leaving out `skipping`."""
+    query = (
+        select(cases.c.id)
+        .outerjoin(verdicts, (verdicts.c.case_id == cases.c.id) & _STANDING)
+        .where(cases.c.dataset_id == dataset_id, verdicts.c.id.is_(None))
+        .where(cases.c.id.not_in(skipping))
+        .order_by(cases.c.score.desc(), cases.c.id)
+        .limit(1)
+    )
+    return con.execute(query).scalar()
+
+
+def open_by_dataset(con: Connection) -> dict[str, int]:
+    """Return the number of waiting cases of each data set."""
+    query = (
+        select(cases.c.dataset_id, func.count())
+        .outerjoin(verdicts, (verdicts.c.case_id == cases.c.id) & _STANDING)
+        .where(verdicts.c.id.is_(None))
+        .group_by(cases.c.dataset_id)
+    )
+    return {dataset_id: number for dataset_id, number in con.execute(query)}
+
+
+def _with_verdict() -> Select[tuple[object, ...]]:
+    columns = [verdicts.c.decision, verdicts.c.scheme, verdicts.c.analyst, runs.c.model_id]
+    return (
+        select(cases, *columns)
+        .join(runs, runs.c.id == cases.c.run_id)
+        .outerjoin(verdicts, (verdicts.c.case_id == cases.c.id) & _STANDING)
+    )

@@ -1,0 +1,70 @@
+"""Data sets: logs that were imported."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, delete, insert, select
+
+from core.errors import NotFound
+from core.store.home import Home, as_dict, remove
+from core.store.tables import datasets, runs
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One imported log; `accepted + rejected + duplicate == read`."""
+
+    id: str
+    name: str
+    source: str
+    mapping: dict[str, Any]
+    quality: dict[str, Any]
+    read: int
+    accepted: int
+    rejected: int
+    duplicate: int
+    actors: int
+    sequences: int
+    created_at: datetime
+
+
+def add(con: Connection, dataset: Dataset) -> None:
+    """Register `dataset`."""
+    con.execute(insert(datasets).values(**asdict(dataset)))
+
+
+def get(con: Connection, dataset_id: str) -> Dataset:
+    """Return one data set.
+
+    Raises
+    ------
+    NotFound
+        Names the data sets there are.
+    """
+    row = con.execute(select(datasets).where(datasets.c.id == dataset_id)).first()
+    if row is None:
+        known = ", ".join(con.execute(select(datasets.c.id)).scalars()) or "none yet"
+        raise NotFound(f"There is no data set '{dataset_id}'. Data sets: {known}.")
+    return Dataset(**as_dict(row))
+
+
+def all_datasets(con: Connection) -> pd.DataFrame:
+    """Return every data set, newest first."""
+    return pd.read_sql(select(datasets).order_by(datasets.c.created_at.desc()), con)
+
+
+def delete_dataset(home: Home, dataset_id: str) -> None:
+    """Delete a data set with its events, labels, scores, cases, verdicts and explanations.
+
+    Models trained on it stay. The database goes first: files without a row are never read.
+    """
+    with home.engine.begin() as con:
+        get(con, dataset_id)
+        of_dataset = select(runs.c.id).where(runs.c.dataset_id == dataset_id)
+        run_ids = con.execute(of_dataset).scalars().all()
+        con.execute(delete(datasets).where(datasets.c.id == dataset_id))
+    for run_id in run_ids:
+        remove(home.run_file(run_id))
+    remove(home.dataset_dir(dataset_id))

@@ -1,0 +1,31 @@
+"""Outside labels: what somebody else already knows about actors, sessions or sequences."""
+
+import pandas as pd
+from sqlalchemy import Connection, delete, func, insert, select
+
+from core.store.home import records
+from core.store.tables import labels
+
+
+def replace_labels(con: Connection, dataset_id: str, unit: str, frame: pd.DataFrame) -> None:
+    """Set the labels of `unit` to `frame` with the columns key, label (bool) and split."""
+    con.execute(delete(labels).where(labels.c.dataset_id == dataset_id, labels.c.unit == unit))
+    rows = records(frame.assign(dataset_id=dataset_id, unit=unit))
+    if rows:
+        con.execute(insert(labels), rows)
+
+
+def of_dataset(con: Connection, dataset_id: str) -> pd.DataFrame:
+    """Return the labels of a data set: unit, key, label, split."""
+    columns = (labels.c.unit, labels.c.key, labels.c.label, labels.c.split)
+    return pd.read_sql(select(*columns).where(labels.c.dataset_id == dataset_id), con)
+
+
+def counts(con: Connection, dataset_id: str) -> dict[bool, int]:
+    """Return how many units carry each label."""
+    query = (
+        select(labels.c.label, func.count())
+        .where(labels.c.dataset_id == dataset_id)
+        .group_by(labels.c.label)
+    )
+    return {bool(label): number for label, number in con.execute(query)}
