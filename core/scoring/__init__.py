@@ -1,0 +1,1 @@
+"""Scoring: the resident model and runs over whole data sets."""

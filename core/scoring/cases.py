@@ -1,0 +1,70 @@
+"""From scores to cases: which actors are put before an analyst, and with what probability."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from core.schema import Column
+from core.store.home import now
+
+MOST_CASES = 3000  # nobody reviews more before the next scoring run
+MOST_RANDOM = 200
+
+
+def build_cases(
+    scores: pd.DataFrame,
+    sequences: pd.DataFrame,
+    *,
+    threshold: float,
+    run_id: str,
+    dataset_id: str,
+    rng: np.random.Generator,
+    random_share: float = 0.01,
+) -> pd.DataFrame:
+    """Return the cases of a run, ready for `cases.replace_open`.
+
+    A case is an actor, its score the maximum over its sequences. Actors at or above `threshold`
+    are cases for certain; of the others a random slice is, so that what the model misses can be
+    estimated.
+
+    Parameters
+    ----------
+    scores
+        sequence_id, actor_id, score of every sequence.
+    sequences
+        The data set's sequences: sequence_id, actor_id, events, amount, last_ts.
+    """
+    actors = _actors(scores, sequences, threshold)
+    above = actors[actors[Column.SCORE] >= threshold].head(MOST_CASES)
+    below = actors[actors[Column.SCORE] < threshold]
+    size = min(math.ceil(len(below) * random_share), MOST_RANDOM)
+    drawn = below.iloc[np.sort(rng.choice(len(below), size=size, replace=False))]
+    picked = pd.concat(
+        [
+            above.assign(source="score", propensity=1.0),
+            drawn.assign(source="random", propensity=size / max(len(below), 1)),
+        ],
+        ignore_index=True,
+    )
+    return picked.assign(run_id=run_id, dataset_id=dataset_id, created_at=now())
+
+
+def _actors(scores: pd.DataFrame, sequences: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """One row per actor, highest score first, with the sequences at or above `threshold`."""
+    ranked = scores.sort_values(
+        [Column.SCORE, Column.SEQUENCE], ascending=[False, True], kind="stable"
+    )
+    top = ranked.drop_duplicates(Column.ACTOR)[[Column.ACTOR, Column.SEQUENCE, Column.SCORE]]
+    top = top.astype({Column.SCORE: float})
+    hits = ranked[ranked[Column.SCORE] >= threshold]
+    flagged = hits.groupby(Column.ACTOR, sort=False)[Column.SEQUENCE].agg(list).rename("flagged")
+    of_actor = sequences.groupby(Column.ACTOR)
+    totals = of_actor.agg(events=(Column.EVENTS, "sum"), last_ts=(Column.LAST, "max"))
+    totals["amount"] = of_actor[Column.AMOUNT].sum(min_count=1)
+    joined = top.join(totals, on=Column.ACTOR).join(flagged, on=Column.ACTOR)
+    joined["flagged"] = [ids if isinstance(ids, list) else [] for ids in joined["flagged"]]
+    joined["events"] = joined["events"].astype(int)
+    if isinstance(joined["last_ts"].dtype, pd.DatetimeTZDtype):
+        joined["last_ts"] = joined["last_ts"].dt.tz_convert("UTC").dt.tz_localize(None)
+    return joined
