@@ -1,0 +1,1 @@
+"""Pictures: pure functions from data to Plotly figures, for pages, tests and evidence alike."""

@@ -1,0 +1,68 @@
+"""How a score came about: base value, then what each part added or took."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from core.charts import look
+
+MOST_BARS = 14
+
+
+def by_event(names: Sequence[str], values: Sequence[float]) -> go.Figure:
+    """Draw one bar per event, in order, the profile first."""
+    colours = [look.ABUSE if value > 0 else look.NORMAL for value in values]
+    figure = look.blank(height=240)
+    figure.add_bar(
+        x=list(range(len(values))),
+        y=list(values),
+        marker={"color": colours},
+        hovertext=[f"{look.plain(n)}: {v:+.4f}" for n, v in zip(names, values, strict=True)],
+        hoverinfo="text",
+    )
+    step = max(1, len(names) // 20)
+    figure.update_xaxes(
+        title="whole sequence, then event by event",
+        tickvals=[0, *range(step, len(names), step)],
+        ticktext=["all", *(str(number) for number in range(step, len(names), step))],
+    )
+    figure.update_yaxes(title="moved the score by", zeroline=True, zerolinecolor=look.INK)
+    return figure
+
+
+def by_token(names: Sequence[str], values: Sequence[float]) -> go.Figure:
+    """Draw the parts that moved the score most, the rest joined so that the bars still add up."""
+    order = np.argsort(-np.abs(np.asarray(values, dtype=float)), kind="stable")
+    shown = [int(index) for index in order[:MOST_BARS]]
+    rest = [int(index) for index in order[MOST_BARS:]]
+    labels = [names[index] for index in shown]
+    heights = [float(values[index]) for index in shown]
+    if rest:
+        labels.append(f"the other {len(rest)} together")
+        heights.append(float(sum(values[index] for index in rest)))
+    figure = look.blank(height=70 + 26 * len(labels))
+    figure.add_bar(
+        x=heights,
+        y=list(range(len(labels))),
+        orientation="h",
+        marker={"color": [look.ABUSE if value > 0 else look.NORMAL for value in heights]},
+        text=[f"{value:+.3f}" for value in heights],
+        textposition="outside",
+        cliponaxis=False,
+        hovertext=[f"{look.plain(n, 120)}: {v:+.4f}" for n, v in zip(labels, heights, strict=True)],
+        hoverinfo="text",
+    )
+    reach = max([abs(value) for value in heights], default=1.0) * 1.25
+    figure.update_yaxes(
+        tickvals=list(range(len(labels))),
+        ticktext=[look.plain(label) for label in labels],
+        autorange="reversed",
+        showgrid=False,
+    )
+    low = -reach if min(heights, default=0.0) < 0 else -reach * 0.05
+    high = reach if max(heights, default=0.0) > 0 else reach * 0.05
+    figure.update_xaxes(
+        title="moved the score by", range=[low, high], zeroline=True, zerolinecolor=look.INK
+    )
+    return figure

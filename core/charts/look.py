@@ -1,0 +1,60 @@
+"""Colours and layout shared by every figure; all of them hold on a light and on a dark page."""
+
+from html import escape
+from typing import Any, Final
+
+import plotly.graph_objects as go
+
+# Orange against purple stays apart for every common kind of colour blindness.
+ABUSE: Final = "#e08214"
+NORMAL: Final = "#8073ac"
+NEUTRAL: Final = "#b4b8bf"
+DIVERGING: Final = [
+    [0.0, "#6a51a3"],
+    [0.25, "#a79bc9"],
+    [0.5, "#c9ccd1"],
+    [0.75, "#f0a94e"],
+    [1.0, "#d9680a"],
+]
+RISK: Final = "#c2570c"  # the one colour of risk, on pages too
+INK: Final = "#7d848e"  # lines and notes, readable on white and on near-black
+SERIES: Final = ("#2b6c8f", "#d9902f", "#7a6bb0", "#5f9e6e", "#a8577e", "#7c7f86")
+
+
+def blank(height: int, **layout: Any) -> go.Figure:
+    """Return an empty figure of the house style."""
+    figure = go.Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 36, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        hoverlabel={"align": "left"},
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None},
+        colorway=list(SERIES),
+        **layout,
+    )
+    figure.update_xaxes(showgrid=False, zeroline=False, automargin=True)
+    figure.update_yaxes(gridcolor="rgba(125,132,142,0.18)", zeroline=False, automargin=True)
+    return figure
+
+
+def duration(seconds: float) -> str:
+    """Say a length of time with the two leading units at most: 45 s, 3 min, 2 h 10 min, 5 d."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 36:
+        return f"{hours} h {rest} min" if rest and hours < 10 else f"{hours} h"
+    return f"{round(hours / 24)} d"
+
+
+def plain(text: object, longest: int = 60) -> str:
+    """Return `text` shortened, and escaped, since Plotly reads labels as HTML."""
+    words = str(text)
+    return escape(words if len(words) <= longest else words[: longest - 1] + "…", quote=False)

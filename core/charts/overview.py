@@ -1,0 +1,111 @@
+"""Pictures of many: scores, training runs, lengths, actions over time, models side by side."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.charts import look
+from core.schema import Column
+
+BINS = 50
+
+
+def score_histogram(scores: Sequence[float], threshold: float, *, word: str) -> go.Figure:
+    """Draw how many actors have which score, those at or above the threshold in the risk colour."""
+    counts, edges = np.histogram(np.asarray(scores, dtype=float), bins=BINS, range=(0.0, 1.0))
+    middles = (edges[:-1] + edges[1:]) / 2
+    figure = look.blank(height=220, bargap=0.05)
+    figure.add_bar(
+        x=middles,
+        y=counts,
+        marker={"color": [look.RISK if m >= threshold else look.NEUTRAL for m in middles]},
+        hovertemplate="%{y:,} actors at %{x:.2f}<extra></extra>",
+    )
+    figure.add_vline(
+        x=threshold,
+        line={"color": look.INK, "width": 2},
+        annotation={"text": f"threshold {threshold:.2f}", "font": {"size": 12}},
+        annotation_position="top left" if threshold > 0.5 else "top right",
+    )
+    figure.update_xaxes(title=word, range=[0, 1])
+    # A queue is a thin tail: on a linear axis it would vanish beside the bulk.
+    figure.update_yaxes(title="actors", type="log", dtick=1)
+    return figure
+
+
+def curve(points: Sequence[dict[str, Any]]) -> go.Figure:
+    """Draw the loss of a training run by phase, steps counted through."""
+    frame = pd.DataFrame(list(points))
+    figure = look.blank(height=260)
+    for phase, part in frame.groupby("phase", sort=False):
+        figure.add_scatter(x=part["step"], y=part["loss"], mode="lines", name=str(phase))
+    figure.update_xaxes(title="step")
+    figure.update_yaxes(title="loss (lower is better)", rangemode="tozero")
+    return figure
+
+
+def lengths(events: Sequence[int]) -> go.Figure:
+    """Draw how many sequences have how many events, in doubling buckets."""
+    counts = np.asarray(events, dtype=int)
+    top = max(int(counts.max(initial=1)), 1)
+    starts = [1, 2] + [2**power + 1 for power in range(1, int(np.ceil(np.log2(max(top, 2)))))]
+    ends = [start - 1 for start in starts[1:]] + [max(top, starts[-1])]
+    labels = [str(a) if a == b else f"{a}–{b}" for a, b in zip(starts, ends, strict=True)]
+    heights = [
+        int(((counts >= a) & (counts <= b)).sum()) for a, b in zip(starts, ends, strict=True)
+    ]
+    figure = look.blank(height=260, bargap=0.12)
+    figure.add_bar(x=labels, y=heights, marker={"color": look.SERIES[0]})
+    figure.update_traces(hovertemplate="%{y:,} sequences of %{x} events<extra></extra>")
+    figure.update_xaxes(title="events in the sequence", type="category")
+    figure.update_yaxes(title="sequences")
+    return figure
+
+
+def actions_over_time(frame: pd.DataFrame) -> go.Figure:
+    """Draw events by time and action, from rows of ts, action, events; the rarest joined."""
+    totals = frame.groupby(Column.ACTION)[Column.EVENTS].sum().sort_values(ascending=False)
+    kept = totals.index[:5]
+    named = frame.assign(
+        action=frame[Column.ACTION].where(frame[Column.ACTION].isin(kept), "other")
+    )
+    table = named.pivot_table(
+        index=Column.TIME, columns=Column.ACTION, values=Column.EVENTS, aggfunc="sum", fill_value=0
+    )
+    figure = look.blank(height=280, barmode="stack", bargap=0.05)
+    for action in [*kept, *(["other"] if len(totals) > len(kept) else [])]:
+        figure.add_bar(x=table.index, y=table[action], name=str(action))
+    figure.update_xaxes(title="time (UTC)")
+    figure.update_yaxes(title="events")
+    return figure
+
+
+def metric_comparison(metrics: pd.DataFrame) -> go.Figure:
+    """Draw metrics of models beside each other.
+
+    Parameters
+    ----------
+    metrics
+        model, metric, value and, where known, low and high of its interval.
+    """
+    figure = look.blank(height=110 + 48 * metrics["metric"].nunique(), scattermode="group")
+    for model, part in metrics.groupby("model", sort=False):
+        reach = {
+            "array": (part["high"] - part["value"]).fillna(0),
+            "arrayminus": (part["value"] - part["low"]).fillna(0),
+        }
+        figure.add_scatter(
+            x=part["value"],
+            y=part["metric"],
+            error_x=reach | {"thickness": 1.5, "width": 4},
+            mode="markers",
+            marker={"size": 10},
+            name=str(model),
+            hovertemplate="%{y}: %{x:.3f}<extra>" + str(model) + "</extra>",
+        )
+    figure.update_xaxes(title="on held-out sequences, with 95 % interval", range=[0, 1.02])
+    figure.update_yaxes(autorange="reversed")
+    return figure
