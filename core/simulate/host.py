@@ -7,6 +7,7 @@ that no column holds a value the log itself would not hold.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -67,11 +68,11 @@ class Host:
         """The last second of the log; without a time there is none."""
         return float(self.seconds[-1]) if self.timed else np.inf
 
-    @property
+    @cached_property
     def starts(self) -> Seconds:
         return np.array([self.seconds[rows[0]] for rows in self.visits])
 
-    @property
+    @cached_property
     def busy(self) -> list[str]:
         """Actors who do enough in a visit for a scheme to fit in."""
         longest = {a: max(len(self.visits[v]) for v in vs) for a, vs in self.visits_of.items()}

@@ -185,7 +185,8 @@ def _abuse(
     """Tell one abusive visit, with part of an honest one before and after as cover."""
     host, rng = planting.host, planting.rng
     share = 1 - ring.camouflage
-    steps = ring.scheme.script(host, ring.plot, turn._replace(length=round(share * turn.length)), rng)
+    length = round(share * turn.length * (1 + share * (ring.scheme.effort - 1)))
+    steps = ring.scheme.script(host, ring.plot, turn._replace(length=length), rng)
     steps = _playable(host, steps, ring.scheme.main)
     cover = again(host, rows)[: max(0, turn.length - len(steps))] if ring.camouflage else []
     split = int(rng.integers(len(cover) + 1))

@@ -70,6 +70,7 @@ class Scheme:
     spread: float  # of the logarithm of the pauses
     window: float  # seconds within which a ring carries out a round
     sharing: float  # share of visits from a place of the ring
+    effort: float  # length of a visit relative to an honest one, without camouflage
     follows: bool = False  # members come one after another instead of at random in the window
 
 
@@ -147,18 +148,18 @@ def account_takeover(host: Host, plot: Plot, turn: Turn, rng: np.random.Generato
 
 
 SCHEMES: Final[dict[str, Scheme]] = {
-    "fake_orders": Scheme(fake_orders, "order", (5, 9), 3, (0.2, 0.9), 9, 0.35, 1800, 0.5),
-    "click_farm": Scheme(click_farm, "view", (5, 9), 6, (0.2, 0.9), 7, 0.12, 1200, 0.6),
-    "scraper": Scheme(scraper, "view", (2, 4), 400, (0.0, 1.0), 5, 0.12, 3600, 0.5),
-    "review_spam": Scheme(review_spam, "review", (5, 9), 4, (0.2, 0.9), 16, 0.3, 2400, 0.5),
+    "fake_orders": Scheme(fake_orders, "order", (5, 9), 3, (0.2, 0.9), 9, 0.35, 1800, 0.5, 1.6),
+    "click_farm": Scheme(click_farm, "view", (5, 9), 6, (0.2, 0.9), 7, 0.12, 1200, 0.6, 2.0),
+    "scraper": Scheme(scraper, "view", (2, 4), 400, (0.0, 1.0), 5, 0.12, 3600, 0.5, 3.0),
+    "review_spam": Scheme(review_spam, "review", (5, 9), 4, (0.2, 0.9), 16, 0.3, 2400, 0.5, 1.3),
     "coupon_abuse": Scheme(
-        coupon_abuse, "order", (5, 9), 12, (0.1, 0.8), 8, 0.35, 3600, 0.85, follows=True
+        coupon_abuse, "order", (5, 9), 12, (0.1, 0.8), 8, 0.35, 3600, 0.85, 1.0, follows=True
     ),
     "price_manipulation": Scheme(
-        price_manipulation, "order", (4, 7), 2, (0.2, 0.9), 11, 0.4, 7200, 0.35, follows=True
+        price_manipulation, "order", (4, 7), 2, (0.2, 0.9), 11, 0.4, 7200, 0.35, 1.6, follows=True
     ),
     "account_takeover": Scheme(
-        account_takeover, "order", (2, 4), 25, (0.75, 1.0), 8, 0.35, 7200, 0.9
+        account_takeover, "order", (2, 4), 25, (0.75, 1.0), 8, 0.35, 7200, 0.9, 1.3
     ),
 }
 
