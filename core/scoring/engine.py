@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.model.batching import by_length
 from core.model.encoder import Encoder
 from core.model.files import read_json
-from core.model.surprise import mean_surprise, percentile
+from core.model.inference import raw_scores
+from core.model.surprise import percentile
 from core.tokens import Batch
 
 Floats = npt.NDArray[np.float32]
@@ -26,9 +26,8 @@ def best_device() -> torch.device:
 class Scorer:
     """A model ready to score. `reference` holds the training quantiles of an unlabelled model."""
 
+    model_id: str
     encoder: Encoder
-    kind: str  # probability | unusualness
-    threshold: float
     reference: list[float]
 
     @classmethod
@@ -44,10 +43,8 @@ class Scorer:
         encoder = Encoder.load(folder).to(device)
         if device.type == "cuda":
             encoder = encoder.to(torch.bfloat16)
-        config = read_json(folder / "config.json")
-        kind = "probability" if encoder.classifies else "unusualness"
         reference = [] if encoder.classifies else read_json(folder / "surprise.json")["quantiles"]
-        return cls(encoder, kind, float(config["threshold"]), reference)
+        return cls(folder.name, encoder, reference)
 
     def predict_proba(
         self, batch: Batch, *, progress: Callable[[float], None] | None = None
@@ -56,23 +53,7 @@ class Scorer:
 
         Column 1 is the probability of abuse or, for a model without labels, the unusualness.
         """
-        batches = by_length(self.encoder.cost(batch))
-        raw = []
-        for number, rows in enumerate(batches):
-            raw.append(self._raw(batch.take(rows)))
-            if progress is not None:
-                progress((number + 1) / len(batches))
-        score = np.zeros(len(batch), dtype=np.float32)
-        if batches:
-            # One copy at the end: a copy per batch would make the GPU wait each time.
-            score[np.concatenate(batches)] = torch.cat(raw).cpu().numpy()
-        if self.kind == "unusualness":
+        score = raw_scores(self.encoder, batch, progress=progress)
+        if not self.encoder.classifies:
             score = percentile(score, self.reference)
         return np.column_stack([1 - score, score])
-
-    @torch.inference_mode()
-    def _raw(self, batch: Batch) -> torch.Tensor:
-        if self.kind == "unusualness":
-            return mean_surprise(self.encoder, batch)
-        logits: torch.Tensor = self.encoder(batch)
-        return logits.float().softmax(-1)[:, 1]

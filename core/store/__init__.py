@@ -1,1 +1,1 @@
-"""The database and the files beside it: one module per noun, plain functions taking a connection."""
+"""The database and the files beside it: one module per noun, functions taking a connection."""

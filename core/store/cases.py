@@ -93,7 +93,7 @@ def open_by_dataset(con: Connection) -> dict[str, int]:
         .where(verdicts.c.id.is_(None))
         .group_by(cases.c.dataset_id)
     )
-    return {dataset_id: number for dataset_id, number in con.execute(query)}
+    return {row[0]: row[1] for row in con.execute(query)}
 
 
 def _with_verdict() -> Select[tuple[object, ...]]:

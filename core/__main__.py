@@ -1,0 +1,411 @@
+"""The command line: everything a page does can be done without it.
+
+Exit codes: 0 done, 1 refused with one clear line, 2 wrong usage.
+"""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from core.errors import BadInput, SpoorError
+from core.store import cases, datasets, jobs, models, verdicts
+from core.store.home import Home, open_home
+
+app = typer.Typer(
+    help="Spoor: from a behaviour log to reviewed cases.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of the workbench (default: $SPOOR_HOME or .spoor)."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+AnalystOption = Annotated[str, typer.Option("--analyst", help="Who does this.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+
+
+def verb(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command that answers a `SpoorError` with one line and exit code 1."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def refusing(*args: Any, **kwargs: Any) -> None:
+            try:
+                function(*args, **kwargs)
+            except SpoorError as error:
+                typer.echo(f"spoor: {error}", err=True)
+                raise typer.Exit(1) from error
+
+        return app.command(name)(refusing)
+
+    return register
+
+
+def answer(result: dict[str, Any], as_json: bool) -> None:
+    """Print a result for a program or for a person."""
+    if as_json:
+        typer.echo(json.dumps(result, default=str, ensure_ascii=False))
+        return
+    for key, value in result.items():
+        if isinstance(value, list | dict):
+            value = json.dumps(value, default=str, ensure_ascii=False, indent=2)
+        typer.echo(f"{key}: {value}")
+
+
+def told(share: float, message: str) -> None:
+    """Show progress on standard error, where somebody is looking."""
+    if sys.stderr.isatty():
+        typer.echo(f"\r\033[K{share:4.0%} {message}", err=True, nl=share >= 1)
+
+
+@verb("demo")
+def demo(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Fill the home with the demonstration log, the starter model, scores and a queue."""
+    from core.demo import load_demonstration
+
+    answer(load_demonstration(open_home(home), told), as_json)
+
+
+@verb("inspect")
+def inspect(file: Path, as_json: JsonOption = False) -> None:
+    """Say what a log looks like and how it would be read; writes nothing."""
+    from core.logs.proposal import inspect_log
+
+    found = inspect_log(file)
+    answer(
+        {
+            "format": found.format.model_dump(),
+            "mapping": found.mapping.model_dump(),
+            "columns": json.loads(found.columns.to_json(orient="records")),
+            "quality": found.quality,
+        },
+        as_json,
+    )
+
+
+@verb("import")
+def import_(
+    file: Path,
+    mapping: Annotated[Path | None, typer.Option("--mapping", help="JSON mapping.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the data set.")] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a log as a data set."""
+    from core.logs.importing import import_log
+    from core.logs.mapping import parse_mapping
+
+    given = None if mapping is None else parse_mapping(_text_of(mapping))
+    dataset = import_log(open_home(home), file, mapping=given, name=name, progress=told)
+    counts = ("read", "accepted", "rejected", "duplicate", "actors", "sequences")
+    answer({"dataset": dataset.id, **{c: getattr(dataset, c) for c in counts}}, as_json)
+
+
+@verb("labels")
+def labels(
+    dataset: str,
+    file: Path,
+    key: Annotated[str, typer.Option("--key", help="FILE's column of ids.")],
+    label: Annotated[str, typer.Option("--label", help="FILE's column of labels.")],
+    on: Annotated[
+        Literal["actor", "session", "sequence"] | None,
+        typer.Option("--on", help="What the ids name (default: what matches best)."),
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option("--positive", help="The value that means abuse.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="FILE's column of train / test.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Attach outside labels to a data set."""
+    from core.logs.labels import attach_labels
+
+    attached = attach_labels(
+        open_home(home), dataset, file, key=key, label=label, on=on, positive=positive, split=split
+    )
+    answer(
+        {"attached": attached.attached, "unmatched": attached.unmatched, "on": attached.on}, as_json
+    )
+
+
+@verb("train")
+def train(
+    dataset: str,
+    parent: Annotated[str | None, typer.Option("--from", help="Model to continue from.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", help="Most epochs of fine-tuning.")
+    ] = None,
+    layout: Annotated[
+        Literal["summed", "inline"],
+        typer.Option("--layout", help="A position per event or per token."),
+    ] = "summed",
+    seed: SeedOption = 0,
+    analyst: AnalystOption = "analyst",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a candidate on verdicts and labels; without any, pre-train only."""
+    from core.govern.training import TrainConfig
+    from core.govern.training import train as train_model
+
+    config = TrainConfig.of(seed=seed, epochs=epochs, layout=layout)
+    opened = open_home(home)
+    model = train_model(
+        opened,
+        dataset,
+        parent_id=parent,
+        config=config,
+        analyst=analyst,
+        told=lambda point: told(point["progress"], _point(point)),
+    )
+    answer({"model": model.id, "kind": model.kind, "metrics": model.metrics}, as_json)
+
+
+@verb("score")
+def score(
+    model: str,
+    dataset: str,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="CSV or Parquet file of scores.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a data set and renew its queue."""
+    from core.scoring.engine import Scorer
+    from core.scoring.runs import score_dataset
+
+    opened = open_home(home)
+    _check_model(opened, model)
+    run = score_dataset(opened, Scorer.load(opened.model_dir(model)), dataset, progress=told)
+    if out is not None:
+        from core.review.exporting import scores_of, write_frame
+
+        write_frame(scores_of(opened, dataset, run.id), out)
+    answer({"run": run.id, "sequences": run.sequences, "seconds": round(run.seconds, 3)}, as_json)
+
+
+@verb("evaluate")
+def evaluate(
+    model: str,
+    dataset: str,
+    split: Annotated[
+        Literal["train", "validation", "test"],
+        typer.Option("--split", help="Which units to judge on."),
+    ] = "test",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a model on labelled units, beside every baseline on the same rows."""
+    from core.govern.evaluation import evaluate as evaluate_model
+
+    answer(evaluate_model(open_home(home), model, dataset, split=split), as_json)
+
+
+@verb("explain")
+def explain(
+    model: str, dataset: str, sequence: str, home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Say which events and tokens drove the score of a sequence."""
+    from core.explain.explaining import explain_sequence
+    from core.scoring.engine import Scorer
+
+    opened = open_home(home)
+    _check_model(opened, model)
+    with opened.engine.connect() as con:
+        datasets.get(con, dataset)
+    scorer = Scorer.load(opened.model_dir(model))
+    answer(explain_sequence(opened, scorer, dataset, sequence).to_dict(), as_json)
+
+
+@verb("promote")
+def promote(
+    model: str,
+    analyst: AnalystOption = "analyst",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a model the one that decides."""
+    with open_home(home).engine.begin() as con:
+        answer({"active": models.promote(con, model, analyst).id}, as_json)
+
+
+@verb("rollback")
+def rollback(
+    analyst: AnalystOption = "analyst", home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Give the decision back to the model before."""
+    with open_home(home).engine.begin() as con:
+        answer({"active": models.rollback(con, analyst).id}, as_json)
+
+
+@verb("threshold")
+def threshold(
+    model: str,
+    value: float,
+    analyst: AnalystOption = "analyst",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a new threshold of a model in force."""
+    with open_home(home).engine.begin() as con:
+        models.set_threshold(con, model, value, analyst)
+        answer({"model": model, "threshold": value}, as_json)
+
+
+@verb("models")
+def list_models(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the models."""
+    with open_home(home).engine.connect() as con:
+        frame = models.all_models(con).drop(columns=["metrics"])
+    answer({"models": frame.astype(object).to_dict("records")}, as_json)
+
+
+@verb("datasets")
+def list_datasets(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the data sets."""
+    with open_home(home).engine.connect() as con:
+        frame = datasets.all_datasets(con).drop(columns=["mapping", "quality"])
+    answer({"datasets": frame.astype(object).to_dict("records")}, as_json)
+
+
+@verb("delete")
+def delete(dataset: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Delete a data set with its labels, scores, cases and verdicts."""
+    datasets.delete_dataset(open_home(home), dataset)
+    answer({"deleted": dataset}, as_json)
+
+
+@verb("queue")
+def queue(dataset: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the cases waiting, highest score first."""
+    columns = ["id", "actor_id", "sequence_id", "score", "events", "source"]
+    with open_home(home).engine.connect() as con:
+        datasets.get(con, dataset)
+        frame = cases.queue(con, dataset)[columns]
+    answer({"cases": frame.astype(object).to_dict("records")}, as_json)
+
+
+@verb("verdict")
+def verdict(
+    case: int,
+    decision: Literal["confirmed", "legitimate", "unclear"],
+    scheme: Annotated[str | None, typer.Option("--scheme", help="Kind of abuse.")] = None,
+    note: Annotated[str, typer.Option("--note", help="Why.")] = "",
+    analyst: AnalystOption = "analyst",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide a case."""
+    from core.review.deciding import decide
+
+    following = decide(open_home(home), case, decision, scheme=scheme, note=note, analyst=analyst)
+    answer({"case": case, "decision": decision, "next": following}, as_json)
+
+
+@verb("undo")
+def undo(
+    analyst: AnalystOption = "analyst", home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Take back an analyst's last verdict."""
+    with open_home(home).engine.begin() as con:
+        answer({"case": verdicts.undo_last(con, analyst)}, as_json)
+
+
+@verb("jobs")
+def list_jobs(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the jobs, newest first."""
+    columns = ["id", "kind", "status", "progress", "message", "created_at"]
+    with open_home(home).engine.connect() as con:
+        frame = jobs.newest(con)[columns]
+    answer({"jobs": frame.astype(object).to_dict("records")}, as_json)
+
+
+@verb("worker")
+def worker(
+    idle: Annotated[
+        float | None, typer.Option("--idle", help="Seconds without work before ending.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do the jobs that pages ask for."""
+    from core.worker import NICENESS, run_worker
+
+    os.nice(NICENESS)
+    answer({"done": run_worker(open_home(home), idle=idle)}, as_json)
+
+
+@verb("export")
+def export(
+    dataset: str,
+    out: Path,
+    what: Annotated[
+        Literal["verdicts", "scores"], typer.Option("--what", help="What to write.")
+    ] = "verdicts",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write verdicts or the newest scores of a data set as CSV or Parquet."""
+    from core.review.exporting import scores_of, verdicts_of, write_frame
+
+    frame = {"verdicts": verdicts_of, "scores": scores_of}[what](open_home(home), dataset)
+    write_frame(frame, out)
+    answer({"file": str(out), "rows": len(frame)}, as_json)
+
+
+@verb("doctor")
+def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Check installation, device, database and home."""
+    import torch
+    import transformers
+
+    from core.scoring.engine import best_device
+
+    opened = open_home(home)
+    with opened.engine.connect() as con:
+        active = models.active(con)
+    answer(
+        {
+            "home": str(opened.path),
+            "database": opened.engine.dialect.name,
+            "device": str(best_device()),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "active": None if active is None else active.id,
+        },
+        as_json,
+    )
+
+
+def _check_model(home: Home, model_id: str) -> None:
+    with home.engine.connect() as con:
+        models.get(con, model_id)
+
+
+def _point(point: dict[str, Any]) -> str:
+    loss = f", loss {point['loss']:.4f}" if "loss" in point else ""
+    return f"{point['phase']}{loss}"
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"The mapping {file} cannot be read: {error}.") from error
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""Training under control: candidates, their judgement against the active model, cards."""

@@ -1,0 +1,53 @@
+"""A data set as training and evaluation see it."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core.logs.frames import actions, read_events, read_mapping, read_sequences
+from core.logs.mapping import Mapping
+from core.model.units import Bags, bags_of
+from core.store import datasets, labels, verdicts
+from core.store.home import Home
+from core.tokens import Batch, Tokenizer, check_known
+
+
+@dataclass(frozen=True)
+class Log:
+    """One data set's events and sequences, and what is known about them."""
+
+    dataset_id: str
+    mapping: Mapping
+    actions: list[str]
+    sequences: pd.DataFrame
+    events: pd.DataFrame  # in the order of `sequences`
+    bags: Bags | None  # None without verdicts and labels
+
+    def fit_tokenizer(self) -> Tokenizer:
+        """Learn the tokens of this log."""
+        return Tokenizer.fit(self.mapping, self.actions, [self.events], self.sequences)
+
+    def encode(self, tokenizer: Tokenizer) -> Batch:
+        """Return every sequence's tokens."""
+        return tokenizer.encode(self.events, self.sequences)
+
+    def check_known(self, tokenizer: Tokenizer, model_id: str) -> None:
+        """Raise `BadInput` if too few of this log's tokens are known to a model."""
+        check_known(tokenizer, self.mapping, self.actions, self.events, model_id)
+
+
+def read_log(home: Home, dataset_id: str) -> Log:
+    """Read a data set with its verdicts and labels."""
+    with home.engine.connect() as con:
+        datasets.get(con, dataset_id)
+        outside = labels.of_dataset(con, dataset_id)
+        decided = verdicts.of_dataset(con, dataset_id)
+    sequences = read_sequences(home, dataset_id)
+    return Log(
+        dataset_id,
+        read_mapping(home, dataset_id),
+        actions(home, dataset_id),
+        sequences,
+        read_events(home, dataset_id),
+        bags_of(sequences, outside, decided),
+    )

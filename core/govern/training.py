@@ -1,0 +1,175 @@
+"""Training from end to end: a data set in, a registered candidate out."""
+
+import platform
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from core.errors import BadInput
+from core.govern.card import write_card
+from core.govern.evaluation import active_on
+from core.govern.log import Log, read_log
+from core.model.baselines import baselines
+from core.model.batching import Report
+from core.model.encoder import Encoder, Layout, Size
+from core.model.files import write_json
+from core.model.finetune import FinetuneConfig, finetune
+from core.model.inference import raw_scores
+from core.model.metrics import best_threshold, report
+from core.model.pretrain import PretrainConfig, pretrain
+from core.model.surprise import quantiles
+from core.store import audit, models
+from core.store.home import Home, now, writing
+from core.store.models import Model
+from core.tokens import Batch, usual_share
+
+UNUSUAL_SHARE = 0.02  # of the training data lie above the first threshold of an unlabelled model
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides a training; saved beside the weights."""
+
+    layout: Layout = "summed"
+    size: Size = field(default_factory=Size)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls, *, seed: int = 0, epochs: int | None = None, layout: Layout = "summed"
+    ) -> "TrainConfig":
+        """Return the defaults with what a user may set; `epochs` is of fine-tuning.
+
+        Raises
+        ------
+        BadInput
+            If `epochs` is not positive.
+        """
+        if epochs is None:
+            return cls(layout=layout, seed=seed)
+        if epochs < 1:
+            raise BadInput(f"Training takes at least one epoch; {epochs} were asked for.")
+        return cls(layout=layout, seed=seed, finetune=FinetuneConfig(epochs=epochs))
+
+
+def train(
+    home: Home,
+    dataset_id: str,
+    *,
+    parent_id: str | None = None,
+    config: TrainConfig | None = None,
+    analyst: str = "analyst",
+    model_id: str | None = None,
+    note: str = "",
+    told: Report = lambda point: None,
+) -> Model:
+    """Train a candidate on a data set and register it.
+
+    Without verdicts or labels the model is pre-trained only. With `parent_id` training goes on
+    from that model, otherwise from scratch. `told` hears every point of the curve and may raise to
+    stop.
+
+    Raises
+    ------
+    BadInput
+        If a class has fewer than five verdicts or labels, the parent does not know the log's
+        tokens, or there is nothing to learn from.
+    """
+    config = config or TrainConfig()
+    log = read_log(home, dataset_id)
+    encoder, batch = _start(home, log, parent_id, config)
+    encoder.to("cuda" if torch.cuda.is_available() else "cpu")
+    if parent_id is None:
+        pretrain(encoder, batch, config.pretrain, seed=config.seed, report=told)
+    if log.bags is not None:
+        encoder = encoder.with_classifier(config.seed)
+        finetune(encoder, batch, log.bags, config.finetune, seed=config.seed, report=told)
+    told({"phase": "evaluating", "progress": 1.0})
+    kind = "probability" if log.bags is not None else "unusualness"
+    threshold, metrics = _judge(home, log, encoder, batch)
+    model_id = model_id or f"{dataset_id}-{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+    model = Model(
+        model_id, "anomaly", kind, "candidate", dataset_id, parent_id, threshold, metrics, now()
+    )
+    described = {
+        "model": model_id,
+        "dataset": dataset_id,
+        "sequences": len(batch),
+        "note": note,
+        **asdict(config),
+        **_versions(),
+    }
+    with writing(home.model_dir(model_id)) as folder:
+        folder.mkdir(parents=True)
+        _save(folder, encoder, batch, model, described)
+    with home.engine.begin() as con:
+        models.add(con, model)
+        audit.record(con, analyst, "train", model_id, {"dataset": dataset_id})
+    return model
+
+
+def _start(
+    home: Home, log: Log, parent_id: str | None, config: TrainConfig
+) -> tuple[Encoder, Batch]:
+    if parent_id is None:
+        tokenizer = log.fit_tokenizer()
+        encoder = Encoder.create(
+            tokenizer,
+            layout=config.layout,
+            max_events=log.mapping.sequence.max_events,
+            size=config.size,
+            seed=config.seed,
+        )
+        return encoder, log.encode(tokenizer)
+    if log.bags is None:
+        raise BadInput("There are no verdicts or labels yet, so there is nothing to learn from.")
+    encoder = Encoder.load(home.model_dir(parent_id))
+    log.check_known(encoder.tokenizer, parent_id)
+    return encoder, log.encode(encoder.tokenizer)
+
+
+def _save(
+    folder: Path, encoder: Encoder, batch: Batch, model: Model, described: dict[str, Any]
+) -> None:
+    """Write the whole directory of a model: Hugging Face files, metrics, settings and card."""
+    encoder.bert.config.threshold = model.threshold
+    encoder.save(folder)
+    if model.kind == "unusualness":
+        surprise = raw_scores(encoder, batch)
+        write_json(folder / "surprise.json", {"quantiles": quantiles(surprise)})
+    usual = usual_share(batch, len(encoder.tokenizer))
+    write_json(folder / "usual.json", {"share": usual.round(4).tolist()})
+    write_json(folder / "metrics.json", model.metrics)
+    write_json(folder / "training.json", described)
+    write_card(folder, model, described)
+
+
+def _judge(home: Home, log: Log, encoder: Encoder, batch: Batch) -> tuple[float, dict[str, Any]]:
+    """Return the threshold best on validation, and the metrics on the held-out units."""
+    if log.bags is None:
+        return 1 - UNUSUAL_SHARE, {"sequences": len(batch)}
+    score = raw_scores(encoder, batch)
+    validation, test = log.bags.of("validation"), log.bags.of("test")
+    threshold = best_threshold(validation.label, validation.maximum(score[validation.rows]))
+    metrics = {
+        "unit": log.bags.unit,
+        "test": report(test.label, test.maximum(score[test.rows]), threshold),
+        "baselines": baselines(log.sequences, log.bags),
+        "labels": {side: len(log.bags.of(side)) for side in ("train", "validation", "test")},
+    }
+    before = active_on(home, log, test)
+    return threshold, metrics if before is None else {**metrics, "active": before}
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }

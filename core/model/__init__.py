@@ -1,0 +1,1 @@
+"""The model: encoder, pre-training, fine-tuning, metrics, baselines."""

@@ -1,0 +1,195 @@
+"""The encoder: stock Hugging Face BERT over a `Batch`. Only this module knows the layout.
+
+``inline`` gives every token a position of its own; ``summed`` gives one to every event, whose input
+is the sum of the stock word and type embeddings of its tokens. Neither adds parameters, so
+``AutoModelForSequenceClassification`` and ``AutoModelForMaskedLM`` load both.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    PreTrainedModel,
+)
+
+from core.errors import BadInput
+from core.model.files import read_json
+from core.tokens import MASK, PAD, Batch, Tokenizer
+
+Layout = Literal["inline", "summed"]
+POSITIVE: Final = 1
+ID2LABEL: Final = {0: "normal", 1: "abuse"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """Width and depth of the encoder."""
+
+    layers: int = 3
+    width: int = 128
+    heads: int = 4
+    dropout: float = 0.1
+
+
+class Encoder(nn.Module):
+    """A BERT with the tokenizer it belongs to.
+
+    `masked` predicts masked tokens (pre-training, unusualness); `forward` classifies sequences.
+    """
+
+    bert: Any  # the stock classes type their parts as Tensor | Module
+
+    def __init__(self, bert: PreTrainedModel, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.bert = bert
+        self.tokenizer = tokenizer
+        self.layout: Layout = bert.config.layout
+
+    @classmethod
+    def create(
+        cls, tokenizer: Tokenizer, *, layout: Layout, max_events: int, size: Size, seed: int
+    ) -> "Encoder":
+        """Return an untrained encoder with a masked-token head."""
+        torch.manual_seed(seed)
+        settings: dict[str, Any] = {
+            "vocab_size": len(tokenizer),
+            "type_vocab_size": len(tokenizer.fields) + 1,
+            "max_position_embeddings": max_events + 1,
+            "hidden_size": size.width,
+            "num_hidden_layers": size.layers,
+            "num_attention_heads": size.heads,
+            "intermediate_size": 4 * size.width,
+            "hidden_dropout_prob": size.dropout,
+            "attention_probs_dropout_prob": size.dropout,
+            "pad_token_id": PAD,
+            "id2label": ID2LABEL,
+            "label2id": {name: number for number, name in ID2LABEL.items()},
+            "layout": layout,
+            "max_events": max_events,
+            "vocabulary_digest": tokenizer.digest,
+        }
+        config = BertConfig(**settings)
+        return cls(BertForMaskedLM(config), tokenizer)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Encoder":
+        """Read an encoder that `save` wrote.
+
+        Raises
+        ------
+        BadInput
+            If a file is missing or damaged, or weights and vocabulary do not belong together.
+        """
+        config = read_json(folder / "config.json")
+        tokenizer = Tokenizer.load(folder)
+        if config.get("vocabulary_digest") != tokenizer.digest:
+            raise BadInput(f"The weights in {folder} were made with another vocabulary.")
+        architecture = config.get("architectures", [""])[0]
+        kinds = {"BertForMaskedLM": BertForMaskedLM}
+        kind = kinds.get(architecture, BertForSequenceClassification)
+        try:
+            bert = kind.from_pretrained(folder, local_files_only=True)
+        except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+            raise BadInput(f"The model in {folder} cannot be loaded: {error}.") from error
+        return cls(bert, tokenizer).eval()
+
+    def save(self, folder: Path) -> None:
+        """Write ``config.json``, ``model.safetensors`` and the tokenizer's files."""
+        self.bert.save_pretrained(folder)
+        self.tokenizer.save(folder)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return torch.device(self.bert.device)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the encoder has been given a classification head."""
+        return isinstance(self.bert, BertForSequenceClassification)
+
+    def with_classifier(self, seed: int) -> "Encoder":
+        """Return this encoder with a classification head (a new one, unless it has one)."""
+        if self.classifies:
+            return self
+        torch.manual_seed(seed)
+        classifier = BertForSequenceClassification(self.bert.config)
+        classifier.bert.load_state_dict(self.bert.bert.state_dict(), strict=False)
+        return Encoder(classifier.to(self.device), self.tokenizer)
+
+    def cost(self, batch: Batch) -> npt.NDArray[np.int64]:
+        """Return the positions each sequence takes in the encoder, (N,)."""
+        return batch.tokens if self.layout == "inline" else batch.positions
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the logits of the classes, (N, 2)."""
+        inputs, _ = self._inputs(batch)
+        return cast(Tensor, self.bert(**inputs).logits)
+
+    def masked(self, batch: Batch, chosen: npt.NDArray[np.bool_]) -> Tensor:
+        """Return the surprise at each `chosen` token when all of them are hidden, (M,), in nats.
+
+        Each token competes with the tokens of its own field only.
+        """
+        hidden_ids = np.where(chosen, MASK, batch.ids).astype(np.int32)
+        hidden = Batch(hidden_ids, batch.field, batch.event, batch.offsets)
+        inputs, flat = self._inputs(hidden)
+        states = self.bert.bert(**inputs).last_hidden_state.flatten(0, 1)  # (N * L, H)
+        index = np.flatnonzero(chosen)
+        states = states[flat[torch.from_numpy(index).to(self.device)]]  # (M, H)
+        head = self.bert.cls.predictions
+        states = head.transform(states)
+        return self._field_losses(states, batch.ids[index], batch.field[index])
+
+    def _field_losses(
+        self, states: Tensor, ids: npt.NDArray[np.int32], field: npt.NDArray[np.int16]
+    ) -> Tensor:
+        decoder = self.bert.cls.predictions.decoder
+        order = np.argsort(field, kind="stable")
+        states = states[torch.from_numpy(order).to(self.device)]
+        targets = torch.from_numpy(ids[order].astype(np.int64)).to(self.device)
+        numbers, firsts = np.unique(field[order], return_index=True)
+        losses = []
+        for number, first, last in zip(numbers, firsts, [*firsts[1:], len(order)], strict=True):
+            low, high = self.tokenizer.starts[number - 1], self.tokenizer.ends[number - 1]
+            logits = states[first:last] @ decoder.weight[low:high].T + decoder.bias[low:high]
+            loss = nn.functional.cross_entropy(
+                logits.float(), targets[first:last] - low, reduction="none"
+            )
+            losses.append(loss)
+        back = torch.from_numpy(np.argsort(order)).to(self.device)
+        return torch.cat(losses)[back]
+
+    def _inputs(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the stock model's inputs and each token's place in the flattened positions."""
+        row = np.repeat(np.arange(len(batch)), batch.tokens)
+        if self.layout == "inline":
+            place = np.arange(len(batch.ids)) - batch.offsets[row]
+            inputs = {name: value.to(self.device) for name, value in batch.padded().items()}
+            flat = row * inputs["input_ids"].shape[1] + place
+            return inputs, torch.from_numpy(flat).to(self.device)
+        longest = int(batch.positions.max())
+        flat_places = torch.from_numpy(row * longest + batch.event).to(self.device)
+        embeddings = self.bert.bert.embeddings
+        ids, field = (
+            torch.from_numpy(part.astype(np.int64)).to(self.device)
+            for part in (batch.ids, batch.field)
+        )
+        tokens = embeddings.word_embeddings(ids) + embeddings.token_type_embeddings(field)
+        shape = (len(batch) * longest, tokens.shape[1])
+        summed = torch.zeros(shape, dtype=tokens.dtype, device=self.device)
+        summed = summed.index_add(0, flat_places, tokens).view(len(batch), longest, -1)
+        mask = np.arange(longest) < batch.positions[:, None]
+        return {
+            "inputs_embeds": summed,
+            "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
+        }, flat_places

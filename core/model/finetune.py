@@ -1,0 +1,132 @@
+"""Fine-tuning on labels: AdamW, class weights, early stopping, bags of sequences as units."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.metrics import average_precision_score
+from torch import Tensor, nn
+
+from core.errors import BadInput
+from core.model.batching import Report
+from core.model.encoder import POSITIVE, Encoder
+from core.model.inference import raw_scores
+from core.model.optimising import Optimiser
+from core.model.units import Bags
+from core.tokens import Batch
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Settings of fine-tuning."""
+
+    epochs: int = 12
+    patience: int = 4  # epochs without a better validation before stopping
+    batch_size: int = 32  # bags
+    learning_rate: float = 3e-4
+    max_bag: int = 24  # sequences of one bag drawn into a step; an actor can have thousands
+
+
+def finetune(
+    encoder: Encoder, batch: Batch, bags: Bags, config: FinetuneConfig, *, seed: int, report: Report
+) -> None:
+    """Train `encoder` in place on the training bags, keeping the weights best on validation.
+
+    Raises
+    ------
+    BadInput
+        If the loss stops being a number.
+    """
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    train, validation = bags.of("train"), bags.of("validation")
+    weight = _positive_weight(train.label)
+    steps = -(-len(train) // config.batch_size)
+    optimiser = Optimiser(encoder, config.learning_rate, steps * config.epochs)
+    best = (_quality(encoder, batch, validation, weight), deepcopy(encoder.state_dict()))
+    waited = 0
+    for epoch in range(config.epochs):
+        loss = _epoch(encoder, batch, train, config, rng, optimiser, weight, report, epoch)
+        quality = _quality(encoder, batch, validation, weight)
+        point = {
+            "epoch": epoch + 1,
+            "loss": loss,
+            "validation_ap": quality[0],
+            "validation_loss": -quality[1],
+        }
+        report({"phase": "fine-tuning", "progress": (epoch + 1) / config.epochs, **point})
+        waited = 0 if quality > best[0] else waited + 1
+        if quality > best[0]:
+            best = (quality, deepcopy(encoder.state_dict()))
+        if waited >= config.patience:
+            break
+    encoder.load_state_dict(best[1])
+    encoder.eval()
+
+
+def bag_logits(encoder: Encoder, batch: Batch, bags: Bags) -> Tensor:
+    """Return each bag's logit, the highest of its sequences, (B,)."""
+    logits = encoder(batch.take(bags.rows))
+    margin = logits[:, POSITIVE] - logits[:, 1 - POSITIVE]  # (rows,)
+    owner = np.repeat(np.arange(len(bags)), np.diff(bags.offsets))
+    floor = torch.full((len(bags),), -torch.inf, device=margin.device, dtype=margin.dtype)
+    index = torch.from_numpy(owner).to(margin.device)
+    return floor.scatter_reduce(0, index, margin, "amax")
+
+
+def _epoch(
+    encoder: Encoder,
+    batch: Batch,
+    train: Bags,
+    config: FinetuneConfig,
+    rng: np.random.Generator,
+    optimiser: Optimiser,
+    weight: Tensor,
+    report: Report,
+    epoch: int,
+) -> float:
+    encoder.train()
+    losses = []
+    batches = np.array_split(rng.permutation(len(train)), -(-len(train) // config.batch_size))
+    for number, index in enumerate(batches):
+        part = _sample(train.take(index), config.max_bag, rng)
+        target = torch.from_numpy(part.label).float().to(encoder.device)
+        logits = bag_logits(encoder, batch, part).float()
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
+        optimiser.step(loss)
+        losses.append(loss.detach())
+        if number % 20 == 0:
+            share = (epoch + number / len(batches)) / config.epochs
+            report({"phase": "fine-tuning", "progress": share})
+    mean = float(torch.stack(losses).mean())
+    if not np.isfinite(mean):
+        raise BadInput("Fine-tuning diverged (the loss is not a number): lower the learning rate.")
+    return mean
+
+
+def _sample(bags: Bags, limit: int, rng: np.random.Generator) -> Bags:
+    """Draw at most `limit` sequences of each bag."""
+    parts = []
+    for start, stop in zip(bags.offsets[:-1], bags.offsets[1:], strict=True):
+        rows = bags.rows[start:stop]
+        parts.append(rows if len(rows) <= limit else rng.choice(rows, limit, replace=False))
+    offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+    return Bags(np.concatenate(parts), offsets, bags.label, bags.split, bags.unit)
+
+
+def _quality(encoder: Encoder, batch: Batch, bags: Bags, weight: Tensor) -> tuple[float, float]:
+    """Return average precision and, to break ties, the negative loss on validation."""
+    score = bags.maximum(raw_scores(encoder, batch.take(bags.rows)))
+    clipped = torch.from_numpy(score).double().clamp(1e-7, 1 - 1e-7)
+    target = torch.from_numpy(bags.label).double()
+    weights = torch.where(target > 0, weight.cpu().double(), 1.0)
+    loss = nn.functional.binary_cross_entropy(clipped, target, weight=weights)
+    return float(average_precision_score(bags.label, score)), -float(loss)
+
+
+def _positive_weight(label: npt.NDArray[np.int64]) -> Tensor:
+    """Weigh the rarer class up, by the square root so that probabilities stay near calibrated."""
+    positives = max(1, int(label.sum()))
+    return torch.tensor(((len(label) - positives) / positives) ** 0.5)

@@ -1,0 +1,108 @@
+"""A run: one model's scores of every sequence of a data set, and the queue that follows."""
+
+import time
+import uuid
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from core.errors import NotFound
+from core.logs.frames import actions, partitions, read_events, read_mapping, read_sequences
+from core.model.encoder import POSITIVE
+from core.schema import Column
+from core.scoring.cases import build_cases
+from core.scoring.engine import Scorer
+from core.store import cases, models, runs
+from core.store.home import Home, now, writing
+from core.store.runs import Run
+from core.tokens import check_known
+
+Progress = Callable[[float, str], None]
+
+
+def score_dataset(
+    home: Home,
+    scorer: Scorer,
+    dataset_id: str,
+    *,
+    progress: Progress = lambda share, message: None,
+) -> Run:
+    """Score every sequence, write the run's file and renew the queue of open cases.
+
+    Events are read one partition at a time, so memory does not grow with the log.
+
+    Raises
+    ------
+    BadInput
+        If the model knows too few of the log's tokens.
+    """
+    started = time.perf_counter()
+    sequences = read_sequences(home, dataset_id)
+    scores = _score_partitions(home, scorer, dataset_id, sequences, progress)
+    run_id = f"{scorer.model_id}-{uuid.uuid4().hex[:8]}"
+    with writing(home.run_file(run_id)) as file:
+        scores.to_parquet(file, index=False)
+    seconds = time.perf_counter() - started
+    run = Run(run_id, scorer.model_id, dataset_id, len(sequences), seconds, now())
+    with home.engine.begin() as con:
+        runs.add(con, run)
+    renew_queue(home, run)
+    return run
+
+
+def read_scores(home: Home, run_id: str) -> pd.DataFrame:
+    """Return a run's scores: sequence_id, actor_id, score."""
+    file = home.run_file(run_id)
+    if not file.exists():
+        raise NotFound(f"The scores of run '{run_id}' are gone: score the data set again.")
+    return pd.read_parquet(file)
+
+
+def renew_queue(home: Home, run: Run) -> int:
+    """Put the actors above the threshold in force, and a random slice, into the queue."""
+    sequences = read_sequences(home, run.dataset_id)
+    with home.engine.begin() as con:
+        threshold = models.threshold(con, run.model_id)
+        picked = build_cases(
+            read_scores(home, run.id),
+            sequences,
+            threshold=threshold,
+            run_id=run.id,
+            dataset_id=run.dataset_id,
+            rng=np.random.default_rng(0),
+        )
+        return cases.replace_open(con, run.dataset_id, picked)
+
+
+def _score_partitions(
+    home: Home, scorer: Scorer, dataset_id: str, sequences: pd.DataFrame, progress: Progress
+) -> pd.DataFrame:
+    tokenizer = scorer.encoder.tokenizer
+    _check_known(home, scorer, dataset_id, sequences)
+    parts = []
+    done = 0
+    for partition in range(partitions(home, dataset_id)):
+        part = sequences[sequences[Column.PARTITION] == partition]
+        if part.empty:
+            continue
+        events = read_events(home, dataset_id, partition=partition)
+        before, size = done, len(part)
+
+        def told(share: float, before: int = before, size: int = size) -> None:
+            scored = before + share * size
+            progress(scored / len(sequences), f"scored {scored:,.0f} of {len(sequences):,}")
+
+        score = scorer.predict_proba(tokenizer.encode(events, part), progress=told)[:, POSITIVE]
+        parts.append(part[[Column.SEQUENCE, Column.ACTOR]].assign(score=score))
+        done += size
+    return pd.concat(parts, ignore_index=True)
+
+
+def _check_known(home: Home, scorer: Scorer, dataset_id: str, sequences: pd.DataFrame) -> None:
+    """Refuse the log before the first score, judging by its largest partition."""
+    sizes = sequences.groupby(Column.PARTITION)[Column.EVENTS].sum()
+    largest = int(sizes.index.to_numpy()[sizes.argmax()])
+    events = read_events(home, dataset_id, partition=largest)
+    mapping, names = read_mapping(home, dataset_id), actions(home, dataset_id)
+    check_known(scorer.encoder.tokenizer, mapping, names, events, scorer.model_id)

@@ -1,0 +1,334 @@
+"""Sequences become tokens, tokens become a Batch: everything the model sees is a readable token.
+
+The tokenizer is fitted once on a log and saved beside the weights as ``vocab.json`` (token -> id),
+``fields.json`` (how columns become tokens) and, when the log has free text, ``text.json``.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import tokenizers
+from tokenizers import models, normalizers, pre_tokenizers, trainers
+
+from core.errors import BadInput
+from core.fields import OTHER, Field, Ids, fields_of, fit, relative_ids
+from core.logs.mapping import Mapping
+from core.schema import Column
+
+if TYPE_CHECKING:
+    import torch
+
+PAD, MASK, CLS = 0, 1, 2
+SPECIAL: Final = ("[PAD]", "[MASK]", "[CLS]")
+KNOWN_SHARE: Final = 0.8  # below this a model does not score a log
+TEXT_VOCABULARY: Final = 1000
+TEXT_CAP: Final = 8  # sub-words of one text field of one event
+SAMPLE: Final = 200_000  # rows a field is fitted on, per partition
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Ragged token sequences, without padding.
+
+    Sequence `i` is ``ids[offsets[i]:offsets[i + 1]]``. Event 0 is the profile group, which opens
+    with ``[CLS]``; field 0 is the special field.
+    """
+
+    ids: npt.NDArray[np.int32]  # (T,)
+    field: npt.NDArray[np.int16]  # (T,)
+    event: npt.NDArray[np.int16]  # (T,)
+    offsets: npt.NDArray[np.int64]  # (N + 1,)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def tokens(self) -> npt.NDArray[np.int64]:
+        """Number of tokens of each sequence, (N,)."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def positions(self) -> npt.NDArray[np.int64]:
+        """Number of events of each sequence, the profile group included, (N,)."""
+        return self.event[self.offsets[1:] - 1].astype(np.int64) + 1
+
+    def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> "Batch":
+        """Return the sequences `rows`, in that order."""
+        rows = np.asarray(rows, dtype=np.int64)
+        lengths = self.tokens[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        index = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        return Batch(self.ids[index], self.field[index], self.event[index], offsets)
+
+    def padded(self) -> "dict[str, torch.Tensor]":
+        """Return Hugging Face tensors of shape (N, longest), for code that wants them."""
+        import torch
+
+        shape = (len(self), int(self.tokens.max()))
+        row = np.repeat(np.arange(len(self)), self.tokens)
+        column = np.arange(len(self.ids)) - self.offsets[row]
+        sources: dict[str, npt.NDArray[Any]] = {
+            "input_ids": self.ids,
+            "token_type_ids": self.field,
+            "position_ids": self.event,
+            "attention_mask": np.ones(len(self.ids)),
+        }
+        padded = {}
+        for name, source in sources.items():
+            grid = np.full(shape, PAD, dtype=np.int64)
+            grid[row, column] = source
+            padded[name] = torch.from_numpy(grid)
+        return padded
+
+
+class Tokenizer:
+    """Turns events and sequences into a `Batch`, and ids back into words."""
+
+    def __init__(self, fields: Sequence[Field], text: tokenizers.Tokenizer | None = None) -> None:
+        self.fields = list(fields)
+        self.text = text
+        self.tokens = list(SPECIAL)
+        self.starts = []  # first id of each field, in the order of `fields`
+        for field in self.fields:
+            self.starts.append(len(self.tokens))
+            self.tokens += field.tokens()
+        self.ends = [*self.starts[1:], len(self.tokens)]
+
+    @classmethod
+    def fit(
+        cls,
+        mapping: Mapping,
+        actions: Sequence[str],
+        partitions: Iterable[pd.DataFrame],
+        sequences: pd.DataFrame,
+    ) -> "Tokenizer":
+        """Learn the tokens of a log from its events (frame by frame) and its sequences."""
+        fields = fields_of(mapping, actions)
+        columns = list({field.column for field in fields if field.level == "event"})
+        sample = pd.concat(
+            [
+                frame[columns].sample(min(len(frame), SAMPLE), random_state=0).sort_index()
+                for frame in partitions
+            ]
+        )
+        fitted = []
+        text_columns = [sample[field.column] for field in fields if field.kind == "text"]
+        text = _train_text(pd.concat(text_columns)) if text_columns else None
+        for field in fields:
+            if field.kind == "text" and text is not None:
+                fitted.append(Field(**{**asdict(field), "values": _text_vocabulary(text)}))
+            else:
+                source = sample if field.level == "event" else sequences
+                fitted.append(fit(field, source[field.column]))
+        return cls(fitted, text)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @cached_property
+    def digest(self) -> str:
+        """Fingerprint of the vocabulary; a model refuses to load with another one."""
+        return hashlib.sha256("\n".join(self.tokens).encode()).hexdigest()[:16]
+
+    def encode(self, events: pd.DataFrame, sequences: pd.DataFrame) -> Batch:
+        """Return the tokens of `sequences`, whose events stand in `events` in the same order."""
+        counts = sequences[Column.EVENTS].to_numpy()
+        if counts.sum() != len(events):
+            raise BadInput(
+                f"The sequences tell of {counts.sum()} events, {len(events)} were given: "
+                "the data set is damaged; import it again."
+            )
+        sequence = np.repeat(np.arange(len(sequences), dtype=np.int32), counts)
+        grids = {
+            "profile": self._grid("profile", sequences, np.arange(len(sequences), dtype=np.int32)),
+            "event": self._grid("event", events, sequence),
+        }
+        return _assemble(grids["profile"], grids["event"], counts)
+
+    def sentence(self, token_id: int, field: int) -> str:
+        """Say a token in plain words."""
+        return self.fields[field - 1].sentence(self.tokens[token_id])
+
+    def known_share(self, mapping: Mapping, actions: Sequence[str], events: pd.DataFrame) -> float:
+        """Return the share of a log's event tokens that this tokenizer has learned.
+
+        A column the tokenizer has never seen, a column it expects and the log lacks, and a
+        category folded to `other` are unknown.
+        """
+        theirs = {(f.name, f.kind) for f in fields_of(mapping, actions) if f.level == "event"}
+        ours = [f for f in self.fields if f.level == "event"]
+        total = len(theirs | {(f.name, f.kind) for f in ours})
+        known = 0.0
+        for field in ours:
+            if (field.name, field.kind) not in theirs:
+                continue
+            if field.kind == "category" and len(events):
+                known += float((field.encode(events[field.column]) != OTHER).mean())
+            else:
+                known += 1.0
+        return known / total
+
+    def save(self, folder: Path) -> None:
+        """Write ``vocab.json``, ``fields.json`` and, with free text, ``text.json``."""
+        vocabulary = {token: number for number, token in enumerate(self.tokens)}
+        (folder / "vocab.json").write_text(json.dumps(vocabulary, indent=0, ensure_ascii=False))
+        described = [asdict(field) for field in self.fields]
+        (folder / "fields.json").write_text(json.dumps(described, indent=1, ensure_ascii=False))
+        if self.text is not None:
+            self.text.save(str(folder / "text.json"))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Tokenizer":
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        BadInput
+            If a file is missing or damaged, or vocabulary and fields do not belong together.
+        """
+        try:
+            described = json.loads((folder / "fields.json").read_text())
+            vocabulary = json.loads((folder / "vocab.json").read_text())
+            text_file = folder / "text.json"
+            text = tokenizers.Tokenizer.from_file(str(text_file)) if text_file.exists() else None
+            fields = [_field_from_json(one) for one in described]
+        except (OSError, ValueError, TypeError) as error:
+            raise BadInput(f"The tokenizer in {folder} cannot be read: {error}.") from error
+        tokenizer = cls(fields, text)
+        if list(vocabulary) != tokenizer.tokens:
+            raise BadInput(f"vocab.json and fields.json in {folder} do not belong together.")
+        return tokenizer
+
+    def _grid(self, level: str, frame: pd.DataFrame, sequence: Ids) -> tuple[Ids, Ids]:
+        """Return ids and fields of the tokens of every row, (rows, width); id -1 is no token."""
+        ids, numbers = [], []
+        for number, field in enumerate(self.fields, start=1):
+            if field.level != level:
+                continue
+            within = self._within(field, frame, sequence)
+            start = self.starts[number - 1]
+            ids.append(np.where(within < 0, -1, within + start))
+            numbers += [number] * within.shape[1]
+        if not ids:
+            return np.empty((len(frame), 0), np.int32), np.empty(0, np.int32)
+        return np.concatenate(ids, axis=1), np.asarray(numbers, dtype=np.int32)
+
+    def _within(self, field: Field, frame: pd.DataFrame, sequence: Ids) -> Ids:
+        """Return ids within the field, (rows, tokens per row)."""
+        if field.column not in frame:
+            return np.zeros((len(frame), 1), np.int32)
+        column = frame[field.column]
+        if field.kind == "relative":
+            return relative_ids(sequence, column)[:, None]
+        if field.kind == "text" and self.text is not None:
+            return _encode_text(self.text, column)
+        return field.encode(column)[:, None]
+
+
+def check_known(
+    tokenizer: Tokenizer, mapping: Mapping, names: list[str], events: pd.DataFrame, model_id: str
+) -> None:
+    """Refuse a log that the model would not understand.
+
+    Raises
+    ------
+    BadInput
+        If the tokenizer knows less than 80 % of the log's tokens.
+    """
+    share = tokenizer.known_share(mapping, names, events)
+    if share < KNOWN_SHARE:
+        raise BadInput(
+            f"The model '{model_id}' knows only {share:.0%} of this log's tokens, at least "
+            f"{KNOWN_SHARE:.0%} are needed. Train a model on this log: without verdicts or labels "
+            "that pre-trains one, whose scores say how unusual a sequence is."
+        )
+
+
+def usual_share(batch: Batch, size: int) -> npt.NDArray[np.float64]:
+    """Return the share of the batch's sequences that contain each token, (size,)."""
+    owner = np.repeat(np.arange(len(batch), dtype=np.int64), batch.tokens)
+    pairs = np.unique(owner * size + batch.ids)
+    return np.bincount(pairs % size, minlength=size) / len(batch)
+
+
+def _assemble(
+    profile: tuple[Ids, Ids], event: tuple[Ids, Ids], counts: npt.NDArray[np.int64]
+) -> Batch:
+    """Interleave profile rows and event rows into sequences."""
+    profile_ids, profile_field = profile
+    event_ids, event_field = event
+    opening = np.full((len(counts), 1), CLS, dtype=np.int32)
+    profile_ids = np.concatenate([opening, profile_ids], axis=1)
+    profile_field = np.concatenate([[0], profile_field])
+    before = np.cumsum(counts) - counts  # events in front of each sequence
+    profile_row = before + np.arange(len(counts))
+    sequence = np.repeat(np.arange(len(counts)), counts)
+    event_row = np.arange(len(event_ids)) + sequence + 1
+    position = np.arange(len(event_ids)) - before[sequence] + 1
+
+    row = np.concatenate(
+        [np.repeat(profile_row, profile_ids.shape[1]), np.repeat(event_row, event_ids.shape[1])]
+    )
+    ids = np.concatenate([profile_ids.ravel(), event_ids.ravel()])
+    field = np.concatenate(
+        [np.tile(profile_field, len(profile_ids)), np.tile(event_field, len(event_ids))]
+    )
+    place = np.concatenate(
+        [np.zeros(profile_ids.size, np.int64), np.repeat(position, event_ids.shape[1])]
+    )
+    owner = np.concatenate(
+        [
+            np.repeat(np.arange(len(counts)), profile_ids.shape[1]),
+            np.repeat(sequence, event_ids.shape[1]),
+        ]
+    )
+    order = np.argsort(row, kind="stable")
+    order = order[ids[order] >= 0]
+    lengths = np.bincount(owner[order], minlength=len(counts))
+    return Batch(
+        ids[order].astype(np.int32),
+        field[order].astype(np.int16),
+        place[order].astype(np.int16),
+        np.concatenate([[0], np.cumsum(lengths)]),
+    )
+
+
+def _train_text(column: pd.Series) -> tokenizers.Tokenizer:
+    text = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    text.normalizer = normalizers.BertNormalizer()
+    text.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=TEXT_VOCABULARY, special_tokens=["[UNK]"], show_progress=False
+    )
+    text.train_from_iterator(column.dropna().astype(str), trainer)
+    return text
+
+
+def _text_vocabulary(text: tokenizers.Tokenizer) -> tuple[str, ...]:
+    vocabulary: dict[str, int] = text.get_vocab()
+    return tuple(sorted(vocabulary, key=vocabulary.__getitem__))
+
+
+def _encode_text(text: tokenizers.Tokenizer, column: pd.Series) -> Ids:
+    """Return sub-word ids + 1, (rows, TEXT_CAP); 0 in front is `missing`, -1 is no token."""
+    codes, distinct = pd.factorize(column)
+    grid = np.full((len(distinct) + 1, TEXT_CAP), -1, dtype=np.int32)
+    grid[-1, 0] = 0  # code -1 picks the last row: missing
+    for row, encoding in enumerate(text.encode_batch([str(value) for value in distinct])):
+        ids = encoding.ids[:TEXT_CAP]
+        grid[row, : len(ids)] = np.asarray(ids, dtype=np.int32) + 1
+        grid[row, 0] = max(grid[row, 0], 0)  # a text without words counts as missing
+    return grid[codes]
+
+
+def _field_from_json(described: dict[str, Any]) -> Field:
+    lists = {name: tuple(described[name]) for name in ("values", "edges")}
+    return Field(**{**described, **lists})

@@ -1,0 +1,221 @@
+"""The worker: a process of its own that does the long work, one job at a time."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from filelock import FileLock, Timeout
+
+from core.errors import Conflict, SpoorError
+from core.store import jobs
+from core.store.home import Home
+from core.store.jobs import Job
+
+POLL: Final = 0.5  # seconds between looks at an empty queue
+BEAT: Final = 5.0  # seconds between signs of life
+TOLD: Final = 0.3  # seconds between two reports of progress
+IDLE: Final = 900.0  # seconds without work after which a worker started by a page ends
+NICENESS: Final = 10  # so that a click in the page never waits for a batch
+ROOT: Final = Path(__file__).parent.parent
+
+
+class Cancelled(Exception):
+    """Somebody asked the running job to stop."""
+
+
+class Reporter:
+    """Tells the job's row how far it is; raises `Cancelled` once somebody asked to stop."""
+
+    def __init__(self, home: Home, job_id: int) -> None:
+        self.home = home
+        self.job_id = job_id
+        self.curve: list[dict[str, Any]] = []
+        self.told = 0.0
+
+    def progress(self, share: float, message: str) -> None:
+        """Report the share done, at most every `TOLD` seconds."""
+        if time.monotonic() - self.told >= TOLD:
+            self._tell(progress=min(max(share, 0.0), 1.0), message=message)
+
+    def point(self, point: dict[str, Any]) -> None:
+        """Report a point of a training curve; those without a loss only move the progress."""
+        if "loss" in point:
+            self.curve.append(point)
+            self._tell(progress=point["progress"], message=point["phase"], curve=self.curve)
+        else:
+            self.progress(point["progress"], point["phase"])
+
+    def _tell(self, **values: Any) -> None:
+        self.told = time.monotonic()
+        with self.home.engine.begin() as con:
+            wanted = jobs.heartbeat(con, self.job_id, **values)
+        if not wanted:
+            raise Cancelled
+
+
+def run_worker(home: Home, *, idle: float | None = None) -> int:
+    """Do jobs until nothing has waited for `idle` seconds (None: for ever); returns how many.
+
+    Raises
+    ------
+    Conflict
+        If a worker of this home is running already.
+    """
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    with _only_worker(home):
+        done, since = 0, time.monotonic()
+        while True:
+            job = _claim(home, name)
+            if job is not None:
+                run_job(home, job)
+                done, since = done + 1, time.monotonic()
+            elif idle is not None and time.monotonic() - since >= idle:
+                return done
+            else:
+                time.sleep(POLL)
+
+
+def run_job(home: Home, job: Job) -> None:
+    """Do one claimed job and write down how it ended."""
+    with _signs_of_life(home, job.id):
+        status, message, result = _outcome(home, job)
+    with home.engine.begin() as con:
+        jobs.finish(con, job.id, status, message, result)
+
+
+def ensure_worker(home: Home) -> None:
+    """Start a worker in the background unless one is running; returns at once."""
+    lock = _lock(home)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return
+    lock.release()
+    with (home.path / "worker.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "core", "worker", "--home", str(home.path), "--idle", str(IDLE)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _outcome(home: Home, job: Job) -> tuple[str, str, dict[str, Any] | None]:
+    try:
+        return "done", "done", RUNNERS[job.kind](home, job, Reporter(home, job.id))
+    except Cancelled:
+        return "cancelled", "cancelled", None
+    except SpoorError as error:
+        return "failed", str(error), None
+    except Exception as error:  # a worker outlives a broken job; the log keeps the whole story
+        sys.excepthook(type(error), error, error.__traceback__)
+        return "failed", f"Unexpected {type(error).__name__}: {error} (see worker.log)", None
+
+
+def _demo(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    from core.demo import load_demonstration
+
+    return load_demonstration(home, reporter.progress)
+
+
+def _import(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    from core.logs.importing import import_log
+    from core.logs.mapping import Mapping
+
+    given = job.arguments.get("mapping")
+    dataset = import_log(
+        home,
+        Path(job.arguments["path"]),
+        mapping=None if given is None else Mapping.model_validate(given),
+        name=job.arguments.get("name"),
+        progress=reporter.progress,
+    )
+    return {"dataset": dataset.id}
+
+
+def _train(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    from core.govern.training import TrainConfig, train
+
+    model = train(
+        home,
+        job.arguments["dataset"],
+        parent_id=job.arguments.get("parent"),
+        config=TrainConfig.of(
+            seed=job.arguments.get("seed", 0), epochs=job.arguments.get("epochs")
+        ),
+        analyst=job.analyst,
+        told=reporter.point,
+    )
+    return {"model": model.id, "metrics": model.metrics}
+
+
+def _score(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    from core.scoring.engine import Scorer
+    from core.scoring.runs import score_dataset
+    from core.store import models
+
+    model_id = job.arguments["model"]
+    with home.engine.connect() as con:
+        models.get(con, model_id)
+    scorer = Scorer.load(home.model_dir(model_id))
+    run = score_dataset(home, scorer, job.arguments["dataset"], progress=reporter.progress)
+    return {"run": run.id, "dataset": run.dataset_id, "sequences": run.sequences}
+
+
+RUNNERS: Final[dict[str, Callable[[Home, Job, Reporter], dict[str, Any]]]] = {
+    "demo": _demo,
+    "import": _import,
+    "train": _train,
+    "score": _score,
+}
+
+
+def _claim(home: Home, name: str) -> Job | None:
+    with home.engine.begin() as con:
+        jobs.give_up_lost(con)
+        return jobs.claim(con, name)
+
+
+def _lock(home: Home) -> FileLock:
+    return FileLock(home.path / "worker.lock")
+
+
+@contextmanager
+def _only_worker(home: Home) -> Iterator[None]:
+    lock = _lock(home)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise Conflict(f"A worker of {home.path} is running already.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _signs_of_life(home: Home, job_id: int) -> Iterator[None]:
+    """Beat in the background: one step of a job can take longer than a silence may last."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT):
+            with home.engine.begin() as con:
+                jobs.heartbeat(con, job_id)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
