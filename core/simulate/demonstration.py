@@ -1,6 +1,7 @@
-"""The demonstration log: an honest shop with all seven schemes planted, for demonstration and tests.
+"""The demonstration log: an honest shop with all seven schemes planted.
 
-It is bounded (at most 3,000 sessions and 60,000 events) and never evidence of quality.
+It exists to show and to test Spoor, is bounded (at most 3,000 sessions and 60,000 events), and is
+never evidence of quality.
 """
 
 from pathlib import Path

@@ -5,7 +5,6 @@ that no column holds a value the log itself would not hold.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -13,10 +12,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
+from pandas.api.types import is_datetime64_any_dtype
 
 from core.errors import BadInput
 from core.schema import Column
+from core.simulate.extras import VISIT, Extras, sort_extras
 
 Rows = npt.NDArray[np.int64]  # row numbers of the host's frame
 Seconds = npt.NDArray[np.float64]
@@ -50,9 +50,7 @@ class Host:
     of_item: dict[str, Rows]  # rows that tell something about an item
     visits: list[Rows]
     visits_of: dict[str, list[int]]  # visits of an actor by time
-    personal: list[str]  # columns that belong to who acts, such as a device
-    unique: list[str]  # columns that number the rows
-    by_item: list[str]  # columns that describe the item
+    extras: Extras
     sharers: dict[str, dict[str, int]]  # actors by value of a personal column
     shelf: dict[str, str]  # where an item stands: its kind, if the log tells
     amounts: Seconds  # that occur, sorted
@@ -60,10 +58,26 @@ class Host:
     timed: bool
     unit: str  # the log's resolution in time
 
-    def column(self, name: str) -> npt.NDArray[np.object_]:
-        return self.frame[name].to_numpy(dtype=object)
+    @cached_property
+    def actions(self) -> npt.NDArray[np.object_]:
+        return self.frame[Column.ACTION].to_numpy(dtype=object)
 
-    @property
+    @cached_property
+    def of_action(self) -> dict[str, Rows]:
+        return {name: np.flatnonzero(self.actions == name) for name in set(self.actions)}
+
+    @cached_property
+    def items(self) -> list[str | None]:
+        """The item of each row as text."""
+        if Column.ITEM not in self.frame:
+            return [None] * len(self.frame)
+        return [None if pd.isna(item) else str(item) for item in self.frame[Column.ITEM]]
+
+    @cached_property
+    def visit(self) -> Rows:
+        return self.frame[VISIT].to_numpy()
+
+    @cached_property
     def end(self) -> float:
         """The last second of the log; without a time there is none."""
         return float(self.seconds[-1]) if self.timed else np.inf
@@ -80,39 +94,42 @@ class Host:
         return [actor for actor, length in longest.items() if length >= enough]
 
     def family(self, name: str) -> Rows:
-        """Rows of a family of actions, or of what comes nearest to it in this log."""
+        """Return rows of a family of actions, or of what comes nearest to it in this log."""
         for candidate in (name, *INSTEAD):
             if candidate in self.families:
                 return self.families[candidate]
         return self.commonest
 
     def popular(self) -> list[str]:
-        """Items, the most visited first."""
+        """List the items, the most visited first."""
         return sorted(self.of_item, key=lambda item: (-len(self.of_item[item]), item))
 
     def by_price(self) -> list[str]:
-        """Items, the cheapest first."""
+        """List the items, the cheapest first."""
         if not len(self.amounts):
             return self.popular()
         amount = self.frame[Column.AMOUNT].to_numpy(dtype=float)
         return sorted(self.of_item, key=lambda item: (amount[self.of_item[item][0]], item))
 
     def by_shelf(self) -> list[str]:
-        """Items in the order of a catalogue."""
+        """List the items in the order of a catalogue."""
         return sorted(self.of_item, key=lambda item: (self.shelf[item], item))
 
+    def alike(self, row: int) -> Rows:
+        """Return the rows with the action of a row."""
+        return self.of_action[self.actions[row]]
+
     def leading_to(self, item: str, rows: Rows) -> Rows:
-        """Those of `rows` (searches) in visits about the item; all if there are none."""
-        visit = self.frame["visit"].to_numpy()
-        found = rows[np.isin(visit[rows], visit[self.of_item[item]])]
+        """Return those of `rows` (searches) in visits about the item; all if there are none."""
+        found = rows[np.isin(self.visit[rows], self.visit[self.of_item[item]])]
         return found if len(found) else rows
 
     def labels(self, column: str) -> list[str]:
-        """The values of a column with ids, as text."""
+        """Return the values of a column with ids, as text."""
         return [str(value) for value in self.frame[column].dropna().unique()]
 
     def known(self, amounts: Seconds, before: Seconds) -> Seconds:
-        """Changed amounts, moved to the nearest that occur in the log."""
+        """Move changed amounts to the nearest that occur in the log."""
         changed = ~np.isnan(amounts) & (amounts != before)
         after = np.searchsorted(self.amounts, amounts[changed]).clip(1, len(self.amounts) - 1)
         low, high = self.amounts[after - 1], self.amounts[after]
@@ -121,7 +138,7 @@ class Host:
         return known
 
     def near(self, rows: Rows, at: float) -> int:
-        """The row of `rows` (by time) that is nearest to a time."""
+        """Return that of `rows` (by time) which is nearest to a time."""
         after = int(np.searchsorted(self.seconds[rows], at))
         window = rows[max(0, after - 1) : after + 1]
         return int(window[np.argmin(np.abs(self.seconds[window] - at))])
@@ -131,13 +148,13 @@ def read_host(events: pd.DataFrame) -> Host:
     """Check a frame of canonical events and learn what is needed to add to it."""
     frame, timed = _checked(events)
     seconds = (frame[Column.TIME] - frame[Column.TIME].iloc[0]).dt.total_seconds().to_numpy()
-    frame["visit"] = _visits(frame, seconds)
-    visits = list(frame.groupby("visit", sort=True).indices.values())
+    frame[VISIT] = _visits(frame, seconds)
+    visits = list(frame.groupby(VISIT, sort=True).indices.values())
     owner = frame[Column.ACTOR].to_numpy(dtype=object)
     visits_of: dict[str, list[int]] = {}
     for number, rows in enumerate(visits):
-        visits_of.setdefault(owner[rows[0]], []).append(number)
-    unique, by_item, personal = _columns(frame)
+        visits_of.setdefault(str(owner[rows[0]]), []).append(number)
+    extras = sort_extras(frame)
     of_item = _of_item(frame)
     actions = frame[Column.ACTION].value_counts()
     return Host(
@@ -148,20 +165,18 @@ def read_host(events: pd.DataFrame) -> Host:
         of_item=of_item,
         visits=[np.asarray(rows, dtype=np.int64) for rows in visits],
         visits_of=visits_of,
-        personal=personal,
-        unique=unique,
-        by_item=by_item,
-        sharers={c: frame.groupby(c)[Column.ACTOR].nunique().to_dict() for c in personal},
-        shelf=_shelves(frame, of_item, by_item),
+        extras=extras,
+        sharers={c: _sharers(frame, c) for c in extras.personal},
+        shelf=_shelves(frame, of_item, extras.by_item),
         amounts=_amounts(frame),
-        gaps=_gaps(frame["visit"], seconds),
+        gaps=_gaps(frame[VISIT], seconds),
         timed=timed,
         unit=_unit(frame[Column.TIME]) if timed else "s",
     )
 
 
 def _checked(events: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
-    """The frame by time with UTC times; without any time, a made-up clock for each actor."""
+    """Return the frame by UTC time; without any time, by a made-up clock for each actor."""
     missing = [name for name in NEEDED if name not in events]
     if missing:
         raise BadInput(
@@ -173,6 +188,8 @@ def _checked(events: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
     if events[Column.ACTOR].isna().any() or events[Column.ACTION].isna().any():
         raise BadInput("Some events have no actor or no action; every event needs both.")
     frame = events.drop(columns=[c for c in COMPUTED if c in events]).copy()
+    kinds = frame.select_dtypes("category").columns
+    frame = frame.astype(dict.fromkeys(kinds, "str"))
     times, timed = frame[Column.TIME], not bool(frame[Column.TIME].isna().all())
     if not timed:
         order = frame.groupby(Column.ACTOR).cumcount()
@@ -190,7 +207,7 @@ def _checked(events: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
 
 
 def _visits(frame: pd.DataFrame, seconds: Seconds) -> pd.Series:
-    """Number the visits: by session where there is one, else by a pause of half an hour."""
+    """Give each visit a number: by session where there is one, else by a long pause."""
     actor = frame[Column.ACTOR]
     if Column.SESSION in frame and frame[Column.SESSION].notna().any():
         key = [actor, frame[Column.SESSION]]
@@ -208,7 +225,7 @@ def _families(actions: pd.Series) -> dict[str, Rows]:
 
 
 def family_of(action: str) -> str:
-    """The family an action's name belongs to; `other` if none."""
+    """Name the family an action belongs to; `other` if none."""
     for name, pattern in FAMILIES:
         if re.search(pattern, action.lower()):
             return name
@@ -222,13 +239,16 @@ def _of_item(frame: pd.DataFrame) -> dict[str, Rows]:
     if Column.AMOUNT in frame and priced[Column.AMOUNT].notna().any():
         priced = priced[priced[Column.AMOUNT].notna()]
     groups = priced.groupby(Column.ITEM, sort=True).indices
-    return {item: priced.index.to_numpy()[rows] for item, rows in groups.items()}
+    return {str(item): priced.index.to_numpy()[rows] for item, rows in groups.items()}
 
 
-def _shelves(
-    frame: pd.DataFrame, of_item: dict[str, Rows], by_item: list[str]
-) -> dict[str, str]:
-    """The kind of each item: the describing column with the fewest values."""
+def _sharers(frame: pd.DataFrame, column: str) -> dict[str, int]:
+    counts = frame.groupby(column)[Column.ACTOR].nunique()
+    return {str(value): int(number) for value, number in counts.items()}
+
+
+def _shelves(frame: pd.DataFrame, of_item: dict[str, Rows], by_item: list[str]) -> dict[str, str]:
+    """Tell the kind of each item: the describing column with the fewest values."""
     if not by_item:
         return dict.fromkeys(of_item, "")
     kind = frame[min(by_item, key=lambda name: frame[name].nunique())].to_numpy(dtype=object)
@@ -243,42 +263,7 @@ def _amounts(frame: pd.DataFrame) -> Seconds:
 
 def _gaps(visit: pd.Series, seconds: Seconds) -> Seconds:
     gaps = pd.Series(seconds).groupby(visit.to_numpy()).diff().dropna().to_numpy()
-    return gaps if len(gaps) else np.array([10.0])
-
-
-def _columns(frame: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-    """Columns that number the rows, describe the item, or belong to who acts."""
-    known = (*NEEDED, Column.SESSION, Column.ITEM, Column.AMOUNT, "visit")
-    unique, by_item, personal = [], [], []
-    for name in frame.columns.difference(known, sort=False):
-        values = frame[name]
-        if not values.notna().any():
-            continue
-        if _steady(frame, name, Column.ITEM) > 0.97:
-            by_item.append(name)
-        elif is_numeric_dtype(values):
-            continue
-        elif values.nunique() > 0.97 * values.notna().sum():
-            unique.append(name)
-        elif _steady(frame, name, "visit") > 0.9 and _many(frame, name):
-            personal.append(name)
-    return unique, by_item, personal
-
-
-def _steady(frame: pd.DataFrame, name: str, within: str) -> float:
-    """Share of rows whose value is the commonest of its group; 0 where nothing repeats."""
-    if within not in frame:
-        return 0.0
-    pairs = frame.loc[frame[within].notna(), [within, name]]
-    if pairs[name].nunique() < 2 or pairs[within].nunique() > 0.9 * len(pairs):
-        return 0.0
-    counts = pairs.groupby([within, name], dropna=False).size()
-    return float(counts.groupby(level=0).max().sum() / len(pairs))
-
-
-def _many(frame: pd.DataFrame, name: str) -> bool:
-    """Whether a column has values of single actors rather than a few common ones."""
-    return bool(frame[name].nunique() > max(10, 0.1 * frame[Column.ACTOR].nunique()))
+    return np.asarray(gaps, dtype=float) if len(gaps) else np.array([10.0])  # seconds
 
 
 def _unit(times: pd.Series) -> str:
@@ -286,38 +271,3 @@ def _unit(times: pd.Series) -> str:
         if (times.dt.floor(unit) == times).all():
             return unit
     return "ns"
-
-
-def mint(like: Sequence[str], number: int, taken: set[str], rng: np.random.Generator) -> list[str]:
-    """New ids of the same shape as those given: the last run of digits or letters is redrawn."""
-    minted = []
-    for _ in range(number):
-        for attempt in range(50):
-            fresh = _redrawn(str(like[int(rng.integers(len(like)))]), attempt // 10, rng)
-            if fresh not in taken:
-                break
-        else:
-            fresh = f"{fresh}{len(taken)}"
-        taken.add(fresh)
-        minted.append(fresh)
-    return minted
-
-
-def _redrawn(old: str, wider: int, rng: np.random.Generator) -> str:
-    tail = re.findall(r"[0-9A-Za-z]*[^0-9A-Za-z]*$", old)[0]
-    head = old[: len(old) - len(tail)]
-    if head.count(".") == 3 and tail.isdigit():  # an address
-        return head + str(rng.integers(1, 255))
-    keep = 0 if head else max(1, len(tail) // 2 - wider)
-    hexadecimal = not re.search(r"[g-zG-Z]", tail[keep:])
-    return head + tail[:keep] + "".join(_other(c, hexadecimal, rng) for c in tail[keep:])
-
-
-def _other(character: str, hexadecimal: bool, rng: np.random.Generator) -> str:
-    if character.isdigit():
-        return "0123456789"[int(rng.integers(10))]
-    if character.isalpha():
-        letters = "abcdef" if hexadecimal else "abcdefghijklmnopqrstuvwxyz"
-        letter = letters[int(rng.integers(len(letters)))]
-        return letter.upper() if character.isupper() else letter
-    return character

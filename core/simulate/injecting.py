@@ -95,8 +95,10 @@ def _check(planting: Planting, scheme: str, size: int, camouflage: float) -> Non
     if scheme == "account_takeover":
         most, kind = len(_victims(planting)), "actors with enough of a past to be taken over"
     if not 1 <= size <= most:
-        raise BadInput(f"Size {size} is not accepted; the log has {most} {kind}: at least 1 "
-                       f"and at most that many can be abusive.")  # fmt: skip
+        raise BadInput(
+            f"Size {size} is not accepted; the log has {most} {kind}, "
+            "and from 1 up to that many can be abusive."
+        )
 
 
 def _victims(planting: Planting) -> list[str]:
@@ -121,7 +123,7 @@ def _abusers(planting: Planting, scheme: str, size: int) -> list[Abuser]:
 
 
 def _taken_over(planting: Planting, victim: str) -> Abuser:
-    """The victim with the visits after the takeover; of a single visit, its later half."""
+    """Take the victim's visits after some point; of a single visit, its later half."""
     visits = [planting.host.visits[v] for v in planting.host.visits_of[victim]]
     if len(visits) == 1:
         return Abuser(victim, [visits[0][len(visits[0]) // 2 :]], {}, victim=True)
@@ -129,20 +131,20 @@ def _taken_over(planting: Planting, victim: str) -> Abuser:
 
 
 def _newcomer(planting: Planting, name: str, donor: str) -> Abuser:
-    """A new actor who comes as often and as long as some honest one, with things of its own."""
+    """Make a new actor who comes as often and as long as some honest one."""
     host, own = planting.host, {}
     visits = [host.visits[v] for v in host.visits_of[donor]]
-    for column in host.personal:
+    for column in host.extras.personal:
         for value in host.frame[column].iloc[np.concatenate(visits)].dropna().unique():
-            public = host.sharers[column][value] > PUBLIC
-            own[column, value] = value if public else planting.fresh(column)[0]
+            public = host.sharers[column][str(value)] > PUBLIC
+            own[column, str(value)] = str(value) if public else planting.fresh(column)[0]
     return Abuser(name, visits, own)
 
 
 def _plot(planting: Planting, scheme: str, members: int) -> Plot:
     host, rng = planting.host, planting.rng
     places = max(1, round(members / 2.5))
-    fresh = {column: planting.fresh(column, places) for column in host.personal}
+    fresh = {column: planting.fresh(column, places) for column in host.extras.personal}
     return Plot(
         items=targets(host, scheme, rng),
         rounds=rng.choice(host.starts, size=8).tolist(),
@@ -164,7 +166,7 @@ def _carry_out(planting: Planting, ring: Ring) -> None:
         for nth, n in enumerate(sorted(abusive)):
             at = _meeting(planting, ring, abuser, nth, place)
             busy.append(float(planting.host.seconds[visits[n][0]]) if abuser.victim else at)
-            _abuse(planting, ring, abuser, Turn(turns, len(visits[n])), visits[n], busy[-1])
+            _abuse(planting, ring, abuser, Turn(turns, nth, len(visits[n])), visits[n], busy[-1])
             turns += 1
         if not abuser.victim:
             _cover(planting, abuser, [v for n, v in enumerate(visits) if n not in abusive], busy)
@@ -186,8 +188,8 @@ def _abuse(
     host, rng = planting.host, planting.rng
     share = 1 - ring.camouflage
     length = round(share * turn.length * (1 + share * (ring.scheme.effort - 1)))
-    steps = ring.scheme.script(host, ring.plot, turn._replace(length=length), rng)
-    steps = _playable(host, steps, ring.scheme.main)
+    script = ring.scheme.script(host, ring.plot, turn._replace(length=length), rng)
+    steps = _playable(host, script, ring.scheme.main)
     cover = again(host, rows)[: max(0, turn.length - len(steps))] if ring.camouflage else []
     split = int(rng.integers(len(cover) + 1))
     gaps = pauses(host, rows, rng)[: len(cover)]
@@ -205,7 +207,7 @@ def _abuse(
 
 
 def _playable(host: Host, steps: list[Step], main: str) -> list[Step]:
-    """Steps the log has words for; the main one is always told, in the nearest words."""
+    """Keep the steps the log has words for; the main one is told in the nearest words."""
     return [step for step in steps if step.family in host.families or step.family == main]
 
 
@@ -218,18 +220,18 @@ def _tempo(host: Host, ring: Ring, number: int, rng: np.random.Generator) -> Sec
 
 
 def _place(planting: Planting, ring: Ring, abuser: Abuser, rows: Rows) -> dict[str, str]:
-    """A place of the ring; else the abuser's own, which for an account taken over is a new one."""
+    """Choose a place of the ring, or one of its own; for an account taken over, a new one."""
     rng, places = planting.rng, ring.plot.places
     if rng.random() < ring.scheme.sharing * (1 - 0.5 * ring.camouflage):
         return places[int(rng.integers(len(places)))]
     if abuser.victim:
-        return {column: planting.fresh(column)[0] for column in planting.host.personal}
+        return {column: planting.fresh(column)[0] for column in planting.host.extras.personal}
     return _home(planting.host, abuser, rows)
 
 
 def _home(host: Host, abuser: Abuser, rows: Rows) -> dict[str, str]:
-    values = {column: host.frame[column].iloc[rows[0]] for column in host.personal}
-    return {c: abuser.own[c, value] for c, value in values.items() if (c, value) in abuser.own}
+    used = [(column, str(host.frame[column].iloc[rows[0]])) for column in host.extras.personal]
+    return {pair[0]: abuser.own[pair] for pair in used if pair in abuser.own}
 
 
 def _cover(planting: Planting, abuser: Abuser, visits: list[Rows], busy: list[float]) -> None:
@@ -243,10 +245,8 @@ def _cover(planting: Planting, abuser: Abuser, visits: list[Rows], busy: list[fl
 
 
 def _free(planting: Planting, busy: list[float]) -> float:
-    """A time at which somebody came, apart from the others if that can be found."""
+    """Find a time at which somebody came, apart from the others if there is one."""
     apart = min(APART, planting.host.seconds[-1] / 20)
-    for _ in range(10):
-        at = float(planting.rng.choice(planting.host.starts)) + planting.rng.uniform(0, apart / 6)
-        if all(abs(at - other) > apart for other in busy):
-            break
-    return at
+    starts = planting.rng.choice(planting.host.starts, size=10)
+    times = [float(at) for at in starts + planting.rng.uniform(0, apart / 6, size=10)]
+    return next((t for t in times if all(abs(t - b) > apart for b in busy)), times[0])

@@ -92,7 +92,7 @@ class Catalogue:
 
 
 def catalogue(rng: np.random.Generator, days: int, items: int = 480) -> Catalogue:
-    """A catalogue of `items`, with lognormal prices and a long tail of popularity."""
+    """Make a catalogue with lognormal prices and a long tail of popularity."""
     names = np.array(list(CATEGORIES), dtype=object)
     category = np.sort(rng.choice(len(names), size=items, p=_zipf(len(names), 0.5)))
     medians = np.array([CATEGORIES[name][0] for name in names])
@@ -178,7 +178,7 @@ def _one_of(rng: np.random.Generator, values: list[str], main: int) -> str:
 
 
 def customers(rng: np.random.Generator, actors: int, goods: Catalogue) -> Customers:
-    """Customers in households, some on a campus or behind a carrier's shared address."""
+    """Make customers in households, some on a campus or behind a carrier's shared address."""
     shares = np.array([kind.share for kind in KINDS])
     kind = [KINDS[k] for k in rng.choice(len(KINDS), size=actors, p=shares / shares.sum())]
     households = rng.integers(0, max(1, int(actors * 0.62)), size=actors)
@@ -218,7 +218,8 @@ def _devices(rng: np.random.Generator, households: Places) -> list[list[str]]:
 
 
 def _ips(rng: np.random.Generator, households: Places) -> list[list[str]]:
-    """The household's address, some of a mobile carrier, perhaps a campus'."""
+    """Addresses: the household's, some of a mobile carrier, perhaps a campus'."""
+
     def address() -> str:
         return ".".join(str(n) for n in [*rng.integers(20, 220, size=2), *rng.integers(1, 255, 2)])
 

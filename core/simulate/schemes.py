@@ -51,6 +51,7 @@ class Turn(NamedTuple):
     """One abusive visit within what its ring does."""
 
     number: int  # abusive visits of the ring before this one
+    nth: int  # abusive visits of the member before this one
     length: int  # events to fill
 
 
@@ -75,14 +76,14 @@ class Scheme:
 
 
 def fake_orders(host: Host, plot: Plot, turn: Turn, rng: np.random.Generator) -> list[Step]:
-    steps: list[Step] = []
-    while not steps or len(steps) + 5 <= turn.length:
+    praise = turn.nth > 0 and rng.random() < 0.7  # of what the ring bought in the round before
+    steps = [Step("review", _pick(plot.items, rng), plot.extreme)] if praise else []
+    while len(steps) < 4 or len(steps) + 5 <= turn.length:
         item = _pick(plot.items, rng)
         steps += [Step("search", item)] if rng.random() < 0.4 else []
         steps += [Step("view", item)] * int(rng.integers(1, 3))
         steps += [Step("cart", item), Step("order", item), Step("pay", item)]
-        if rng.random() < 0.5:
-            steps.append(Step("review", item, plot.extreme))
+        steps += [Step("review", item, plot.extreme)] if rng.random() < 0.2 else []
     return steps
 
 
@@ -100,7 +101,7 @@ def click_farm(host: Host, plot: Plot, turn: Turn, rng: np.random.Generator) -> 
 
 def scraper(host: Host, plot: Plot, turn: Turn, rng: np.random.Generator) -> list[Step]:
     length = max(4, turn.length)
-    shelf = plot.items or [None]
+    shelf: list[str | None] = [*plot.items] or [None]
     first = turn.number * length
     steps = [Step("view", shelf[(first + n) % len(shelf)]) for n in range(length)]
     return [Step("search", steps[0].item), *steps[1:]] if rng.random() < 0.6 else steps
@@ -194,7 +195,7 @@ def extreme_reviews(host: Host, rng: np.random.Generator) -> Rows | None:
         values = host.frame[name].iloc[rows]
         if is_numeric_dtype(values) and 2 <= values.nunique() <= 11 and name != Column.AMOUNT:
             wanted = values.max() if rng.random() < 0.75 else values.min()
-            return rows[(values == wanted).to_numpy()]
+            return np.asarray(rows[(values == wanted).to_numpy()])
     return None
 
 
@@ -206,7 +207,7 @@ def coupon_orders(host: Host, rng: np.random.Generator) -> Rows | None:
         return None
     codes = host.frame[name].iloc[orders]
     common = codes.value_counts().index[:5]
-    return orders[(codes == common[int(rng.integers(len(common)))]).to_numpy()]
+    return np.asarray(orders[(codes == common[int(rng.integers(len(common)))]).to_numpy()])
 
 
 def _same_code(host: Host, coupon: Rows) -> Rows | None:

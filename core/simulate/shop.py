@@ -91,7 +91,7 @@ def _life(
 ) -> list[Visit]:
     """All visits of one customer: what was bought may be reviewed at a later visit."""
     visits: list[Visit] = []
-    bought: list[tuple[float, int]] = []
+    bought = _before(rng, goods, people, who)
     for at, deal in starts:
         visit = _begin(rng, goods, people, who, at, deal)
         due = [item for paid, item in bought if at - paid > 0.7 * DAY]
@@ -101,6 +101,14 @@ def _life(
         visits.append(visit)
         bought += [(e.at, e.item) for e in visit.events if e.action == "order"]
     return visits
+
+
+def _before(
+    rng: np.random.Generator, goods: Catalogue, people: Customers, who: int
+) -> list[tuple[float, int]]:
+    """Draw what was bought before the log begins, and may be reviewed in it."""
+    number = int(rng.poisson(0.35))
+    return [(-DAY, goods.draw(rng, people.tastes[who][0])) for _ in range(number)]
 
 
 def _begin(
@@ -114,8 +122,15 @@ def _begin(
         category = int(goods.category[deal])
     visit = Visit(who, at, length, category, deal)
     if rng.random() < kind.login:
-        _do(rng, people, visit, "login")
+        _login(rng, people, visit)
     return visit
+
+
+def _login(rng: np.random.Generator, people: Customers, visit: Visit) -> None:
+    """Log in, now and then at the second attempt."""
+    _do(rng, people, visit, "login")
+    if rng.random() < 0.12:
+        _do(rng, people, visit, "login")
 
 
 def _do(
@@ -152,9 +167,7 @@ def _review(
         _do(rng, people, visit, "review", item, rating=rating)
 
 
-def _browse(
-    rng: np.random.Generator, goods: Catalogue, people: Customers, visit: Visit
-) -> None:
+def _browse(rng: np.random.Generator, goods: Catalogue, people: Customers, visit: Visit) -> None:
     kind = people.kind[visit.who]
     while len(visit.events) < visit.length:
         if rng.random() < kind.searches:
@@ -170,9 +183,7 @@ def _browse(
                 _order(rng, goods, people, visit)
 
 
-def _next_item(
-    rng: np.random.Generator, goods: Catalogue, people: Customers, visit: Visit
-) -> int:
+def _next_item(rng: np.random.Generator, goods: Catalogue, people: Customers, visit: Visit) -> int:
     if visit.deal >= 0 and visit.deal not in visit.seen:
         return visit.deal
     roll = rng.random()
@@ -186,15 +197,15 @@ def _next_item(
     return goods.draw(rng, visit.category)
 
 
-def _order(
-    rng: np.random.Generator, goods: Catalogue, people: Customers, visit: Visit
-) -> None:
+def _order(rng: np.random.Generator, goods: Catalogue, people: Customers, visit: Visit) -> None:
     """Order and pay what is in the basket; a reseller takes the same item several times."""
     kind = people.kind[visit.who]
     coupon = None
     if rng.random() < kind.coupons:
         codes = goods.codes
         coupon = COUPONS[int(rng.choice(len(codes), p=codes))]
+    if rng.random() < 0.3 and all(e.action != "login" for e in visit.events):
+        _login(rng, people, visit)
     copies = 1 + int(rng.poisson(kind.copies))
     for item in visit.basket:
         for _ in range(copies):
