@@ -37,12 +37,17 @@ def score_histogram(scores: Sequence[float], threshold: float, *, word: str) -> 
 
 
 def curve(points: Sequence[dict[str, Any]]) -> go.Figure:
-    """Draw the loss of a training run by phase, steps counted through."""
-    frame = pd.DataFrame(list(points))
-    figure = look.blank(height=260)
+    """Draw the losses of a training run, its phases one after the other."""
+    frame = pd.DataFrame(list(points)).assign(step=range(1, len(points) + 1))
+    figure = look.blank(height=240)
+    lines = {"loss": ("", "solid"), "validation_loss": (", held-out sequences", "dot")}
     for phase, part in frame.groupby("phase", sort=False):
-        figure.add_scatter(x=part["step"], y=part["loss"], mode="lines", name=str(phase))
-    figure.update_xaxes(title="step")
+        for column, (suffix, dash) in lines.items():
+            if column in part and part[column].notna().any():
+                name = f"{phase}{suffix}"
+                figure.add_scatter(x=part["step"], y=part[column], name=name, line={"dash": dash})
+    figure.update_traces(mode="lines+markers", marker={"size": 5})
+    figure.update_xaxes(title="round through the data", range=[0.7, len(points) + 0.3])
     figure.update_yaxes(title="loss (lower is better)", rangemode="tozero")
     return figure
 

@@ -1,15 +1,48 @@
-"""From scores to cases: which actors are put before an analyst, and with what probability."""
+"""From scores to cases: which actors are put before an analyst, and with what probability.
+
+Torch is not needed for that, so a page may import this module at its top.
+"""
 
 import math
 
 import numpy as np
 import pandas as pd
 
+from core.errors import NotFound
+from core.logs.frames import read_sequences
 from core.schema import Column
-from core.store.home import now
+from core.store import cases, models
+from core.store.home import Home, now
+from core.store.runs import Run
 
 MOST_CASES = 3000  # nobody reviews more before the next scoring run
 MOST_RANDOM = 200
+
+
+def read_scores(home: Home, run_id: str) -> pd.DataFrame:
+    """Return a run's scores: sequence_id, actor_id, score."""
+    file = home.run_file(run_id)
+    if not file.exists():
+        raise NotFound(f"The scores of run '{run_id}' are gone: score the data set again.")
+    return pd.read_parquet(file)
+
+
+def renew_queue(home: Home, run: Run) -> int:
+    """Put the actors above the threshold in force, and a random slice, into the queue.
+
+    Returns the number of cases added.
+    """
+    scores, sequences = read_scores(home, run.id), read_sequences(home, run.dataset_id)
+    with home.engine.begin() as con:
+        picked = build_cases(
+            scores,
+            sequences,
+            threshold=models.threshold(con, run.model_id),
+            run_id=run.id,
+            dataset_id=run.dataset_id,
+            rng=np.random.default_rng(0),
+        )
+        return cases.replace_open(con, run.dataset_id, picked)
 
 
 def build_cases(

@@ -37,12 +37,17 @@ def test_the_histogram_counts_everybody_and_colours_what_is_above_the_threshold(
     assert sum(risky) == 3
 
 
-def test_a_training_run_has_a_line_per_phase():
+def test_a_training_run_has_a_line_per_phase_and_kind_of_loss():
     points = [
-        {"phase": "pre-train", "step": 1, "loss": 2.0},
-        {"phase": "fine-tune", "step": 2, "loss": 0.5},
+        {"phase": "pre-training", "epoch": 1, "loss": 2.0},
+        {"phase": "fine-tuning", "epoch": 1, "loss": 0.5, "validation_loss": 0.6},
     ]
-    assert [line.name for line in overview.curve(points).data] == ["pre-train", "fine-tune"]
+    lines = {line.name: (list(line.x), list(line.y)) for line in overview.curve(points).data}
+    assert lines == {
+        "pre-training": ([1], [2.0]),
+        "fine-tuning": ([2], [0.5]),
+        "fine-tuning, held-out sequences": ([2], [0.6]),
+    }
 
 
 def test_every_sequence_is_in_exactly_one_length_bucket():

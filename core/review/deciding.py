@@ -1,0 +1,65 @@
+"""One decision: store it, and say which case comes next."""
+
+from core.store import cases, verdicts
+from core.store.home import Home
+from core.store.verdicts import Verdict
+
+DECISIONS = {"confirmed": "Confirmed abuse", "legitimate": "Legitimate", "unclear": "Unclear"}
+SCHEMES = {
+    "fake_orders": "Fake orders",
+    "click_farm": "Click farm",
+    "scraper": "Bot or price scraper",
+    "review_spam": "Review spam",
+    "coupon_abuse": "Coupon abuse",
+    "price_manipulation": "Price manipulation",
+    "account_takeover": "Account takeover",
+    "other": "Something else",
+}
+
+
+def decide(
+    home: Home,
+    case_id: int,
+    decision: str,
+    *,
+    analyst: str,
+    scheme: str | None = None,
+    note: str = "",
+    skipping: list[int] | None = None,
+) -> int | None:
+    """Store a verdict and return the next waiting case of the data set, if there is one.
+
+    The verdict covers the flagged sequences; a case drawn at random has none, there it is the
+    sequence with the highest score that was looked at.
+    """
+    with home.engine.begin() as con:
+        case = cases.get(con, case_id)
+        verdict = Verdict(
+            case_id=case_id,
+            analyst=analyst,
+            decision=decision,
+            sequences=case.flagged or [case.sequence_id],
+            score=case.score,
+            scheme=scheme if decision == "confirmed" else None,
+            note=note,
+        )
+        verdicts.add(con, verdict)
+        return cases.next_open(con, case.dataset_id, skipping=skipping or [])
+
+
+def undo(home: Home, analyst: str) -> int:
+    """Take back the analyst's last verdict and return its case."""
+    with home.engine.begin() as con:
+        return verdicts.undo_last(con, analyst)
+
+
+def class_counts(home: Home, dataset_id: str) -> dict[str, int]:
+    """Return how many standing verdicts of each decision a data set has."""
+    with home.engine.connect() as con:
+        found = verdicts.of_dataset(con, dataset_id)["decision"].value_counts()
+    return {decision: int(found.get(decision, 0)) for decision in DECISIONS}
+
+
+def covered_sequences(case: cases.Case) -> list[str]:
+    """Return the sequences to look at, the one with the highest score first."""
+    return list(dict.fromkeys([case.sequence_id, *case.flagged]))

@@ -1,0 +1,43 @@
+"""Where the line is drawn: what a threshold means in cases, and putting one in force."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core.schema import Column
+from core.scoring.cases import renew_queue
+from core.store import models
+from core.store.home import Home
+from core.store.runs import Run
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a threshold asks of the analysts."""
+
+    cases: int  # actors at or above it
+    per_day: float | None  # None when the log has no time
+
+
+def actor_scores(scores: pd.DataFrame) -> pd.Series:
+    """Return the maximum score of each actor."""
+    return scores.groupby(Column.ACTOR)[Column.SCORE].max()
+
+
+def days_covered(sequences: pd.DataFrame) -> float | None:
+    """Return the length of the log in days, at least an hour; None without times."""
+    span = sequences[Column.LAST].max() - sequences[Column.FIRST].min()
+    return None if pd.isna(span) else max(span / pd.Timedelta(days=1), 1 / 24)
+
+
+def workload(by_actor: pd.Series, days: float | None, threshold: float) -> Workload:
+    """Return the cases `threshold` makes, in all and per day of the log."""
+    number = int((by_actor >= threshold).sum())
+    return Workload(number, None if days is None else number / days)
+
+
+def put_in_force(home: Home, run: Run, threshold: float, analyst: str) -> int:
+    """Set the threshold of the run's model and renew the queue; returns the cases added."""
+    with home.engine.begin() as con:
+        models.set_threshold(con, run.model_id, threshold, analyst)
+    return renew_queue(home, run)

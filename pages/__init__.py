@@ -1,0 +1,1 @@
+"""One file per page: guard, widgets, one core call, draw."""

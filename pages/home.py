@@ -1,0 +1,87 @@
+"""Home: what needs me now?"""
+
+import pandas as pd
+import streamlit as st
+
+from core.store import audit, cases, datasets, jobs, models
+from pages._common import KINDS, ago, analyst, enqueue, home, show_running, text
+
+st.title("What needs you now")
+with home().engine.connect() as con:
+    waiting = cases.open_by_dataset(con)
+    known = datasets.all_datasets(con)
+    active = models.active(con)
+    latest = jobs.newest(con, limit=10)
+    done = audit.newest(con, limit=200)
+
+show_running()
+
+if known.empty:
+    demo, own = st.columns(2, border=True)
+    with demo:
+        st.subheader("See it work")
+        st.write(
+            "Two weeks of an invented shop with seven kinds of abuse hidden in it, a trained "
+            "model and a filled queue. Ready in about a minute."
+        )
+        if st.button("Load the demonstration", type="primary", icon=":material/play_arrow:"):
+            enqueue("demo", {})
+            st.rerun()
+    with own:
+        st.subheader("Start with your own log")
+        st.write(
+            "A file with one row per event: who did what, and when. CSV, JSON lines or Parquet, "
+            "compressed or not. The columns are found for you, and you correct them."
+        )
+        st.page_link("pages/import_log.py", label="Import a log", icon=":material/upload_file:")
+
+mine = done[(done["analyst"] == analyst()) & done["action"].isin(["confirmed", "legitimate"])]
+today = int((pd.to_datetime(mine["at"]).dt.date == pd.Timestamp.utcnow().date()).sum())
+if not known.empty:
+    queue, decided, logs, model = st.columns(4)
+    queue.metric("Cases waiting", f"{sum(waiting.values()):,}", border=True)
+    decided.metric("Your verdicts today", today, border=True)
+    logs.metric("Sequences held", f"{known['sequences'].sum():,}", border=True)
+    model.metric(
+        "Active model since",
+        "no model" if active is None else ago(active.activated_at),
+        border=True,
+    )
+
+if waiting:
+    largest = max(waiting, key=lambda dataset_id: waiting[dataset_id])
+    with home().engine.connect() as con:
+        first = cases.next_open(con, largest, skipping=[])
+    if st.button("Continue reviewing", type="primary", icon=":material/arrow_forward:"):
+        st.switch_page("pages/case.py", query_params={"case": str(first), "analyst": analyst()})
+elif not known.empty and active is None:
+    st.info("No model decides yet: train one on your log, or promote a candidate.")
+    st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
+elif not known.empty:
+    st.success("The queue is empty. Score a data set to fill it again.")
+
+failed = latest[latest["status"] == "failed"]
+if not failed.empty:
+    newest = failed.iloc[0]
+    st.error(
+        f"**{KINDS.get(newest['kind'], newest['kind'])} failed** {ago(newest['finished_at'])}: "
+        f"{text(newest['message'])}"
+    )
+
+if not known.empty:
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.subheader("Data sets")
+        table = known[["name", "sequences", "actors", "created_at"]].assign(
+            waiting=known["id"].map(waiting).fillna(0).astype(int),
+            imported=known["created_at"].map(ago),
+        )
+        st.dataframe(
+            table[["name", "waiting", "actors", "sequences", "imported"]],
+            hide_index=True,
+            column_config={"waiting": "cases waiting"},
+        )
+    with right:
+        st.subheader("Lately")
+        for row in done.head(8).itertuples():
+            st.caption(f"{ago(row.at)} · **{text(row.analyst)}** {row.action} {text(row.subject)}")

@@ -1,0 +1,69 @@
+import pytest
+
+from core.errors import Conflict
+from core.review.deciding import class_counts, covered_sequences, decide, undo
+from core.store import cases, verdicts
+from core.store.home import Home
+
+
+def _case_of(home: Home, actor: str) -> int:
+    with home.engine.connect() as con:
+        queue = cases.queue(con, "log")
+    return int(queue.loc[queue["actor_id"] == actor, "id"].item())
+
+
+def test_a_verdict_covers_the_flagged_sequences_and_leads_to_the_next_case(reviewed):
+    ann = _case_of(reviewed, "ann")
+    following = decide(reviewed, ann, "confirmed", analyst="eva", scheme="scraper", note="at night")
+    assert following == _case_of(reviewed, "bob")
+    with reviewed.engine.connect() as con:
+        stored = verdicts.of_dataset(con, "log").iloc[0]
+    assert stored[["analyst", "decision", "scheme", "note", "score"]].tolist() == [
+        "eva",
+        "confirmed",
+        "scraper",
+        "at night",
+        0.9,
+    ]
+    assert stored["sequences"] == ["s1", "s2"]
+
+
+def test_only_abuse_has_a_scheme(reviewed):
+    ann = _case_of(reviewed, "ann")
+    decide(reviewed, ann, "legitimate", analyst="eva", scheme="scraper")
+    with reviewed.engine.connect() as con:
+        assert verdicts.of_dataset(con, "log")["scheme"].isna().all()
+
+
+def test_a_skipped_case_is_not_the_next_one(reviewed):
+    ann, bob = _case_of(reviewed, "ann"), _case_of(reviewed, "bob")
+    assert decide(reviewed, ann, "unclear", analyst="eva", skipping=[bob]) == _case_of(
+        reviewed, "=cy"
+    )
+
+
+def test_after_the_last_case_there_is_none(reviewed):
+    for actor in ("ann", "bob"):
+        decide(reviewed, _case_of(reviewed, actor), "unclear", analyst="eva")
+    assert decide(reviewed, _case_of(reviewed, "=cy"), "unclear", analyst="eva") is None
+
+
+def test_undo_brings_the_case_back(reviewed):
+    ann = _case_of(reviewed, "ann")
+    decide(reviewed, ann, "confirmed", analyst="eva")
+    assert class_counts(reviewed, "log") == {"confirmed": 1, "legitimate": 0, "unclear": 0}
+    assert undo(reviewed, "eva") == ann
+    assert class_counts(reviewed, "log") == {"confirmed": 0, "legitimate": 0, "unclear": 0}
+    assert _case_of(reviewed, "ann") == ann
+
+
+def test_the_same_case_is_decided_once(reviewed):
+    ann = _case_of(reviewed, "ann")
+    decide(reviewed, ann, "confirmed", analyst="eva")
+    with pytest.raises(Conflict, match="decided"):
+        decide(reviewed, ann, "legitimate", analyst="max")
+
+
+def test_the_sequence_with_the_highest_score_is_looked_at_first(reviewed):
+    with reviewed.engine.connect() as con:
+        assert covered_sequences(cases.get(con, _case_of(reviewed, "ann"))) == ["s1", "s2"]

@@ -1,0 +1,37 @@
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.review.policy import Workload, actor_scores, days_covered, put_in_force, workload
+from core.store import cases, models, runs
+from tests.core.review.conftest import SCORES, SEQUENCES
+
+
+def test_a_threshold_is_told_in_cases_and_cases_a_day():
+    by_actor = actor_scores(SCORES)
+    assert workload(by_actor, days_covered(SEQUENCES), 0.8) == Workload(2, 1.0)
+    assert workload(by_actor, None, 0.8) == Workload(2, None)
+
+
+def test_a_log_without_time_covers_no_days():
+    assert days_covered(SEQUENCES.assign(first_ts=pd.NaT, last_ts=pd.NaT)) is None
+
+
+@given(st.lists(st.floats(0, 1), min_size=1), st.floats(0, 1), st.floats(0, 1))
+def test_a_higher_threshold_never_means_more_cases(scores, one, other):
+    by_actor = pd.Series(scores)
+    low, high = sorted((one, other))
+    assert workload(by_actor, 1.0, low).cases >= workload(by_actor, 1.0, high).cases
+
+
+def test_a_threshold_in_force_decides_what_is_in_the_queue(reviewed):
+    with reviewed.engine.connect() as con:
+        run = runs.get(con, "run")
+    put_in_force(reviewed, run, 0.85, "eva")
+    with reviewed.engine.connect() as con:
+        queue = cases.queue(con, "log")
+        assert models.threshold(con, "m") == pytest.approx(0.85)
+    by_score = queue[queue["source"] == "score"]
+    assert by_score["actor_id"].tolist() == ["ann"]
+    assert by_score["flagged"].tolist() == [["s1"]]
