@@ -1,0 +1,121 @@
+"""Read a data set back, as frames."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from core.errors import NotFound
+from core.logs.engine import connect, literal, quoted, scratch_folder
+from core.logs.mapping import Mapping
+from core.schema import Column
+from core.store.home import Home
+
+_TIMES = (Column.TIME, Column.FIRST, Column.LAST)
+
+
+def read_mapping(home: Home, dataset_id: str) -> Mapping:
+    """Return the mapping a data set was imported with."""
+    return Mapping.model_validate_json((_folder(home, dataset_id) / "mapping.json").read_text())
+
+
+def actions(home: Home, dataset_id: str) -> list[str]:
+    """Return the commonest actions: those with a count of their own in the profile."""
+    found: list[str] = json.loads((_folder(home, dataset_id) / "actions.json").read_text())
+    return found
+
+
+def partitions(home: Home, dataset_id: str) -> int:
+    """Return the number of parts the events lie in."""
+    return len(_parts(home, dataset_id))
+
+
+def read_sequences(home: Home, dataset_id: str) -> pd.DataFrame:
+    """Return all sequences with their profile, in the order of their events."""
+    path = _folder(home, dataset_id) / "sequences.parquet"
+    return _query(f"SELECT * FROM read_parquet({literal(str(path))})")
+
+
+def read_rejected(home: Home, dataset_id: str) -> pd.DataFrame:
+    """Return the rejected rows: line, reason, raw text."""
+    path = _folder(home, dataset_id) / "rejected.parquet"
+    return _query(f"SELECT * FROM read_parquet({literal(str(path))})")
+
+
+def read_events(
+    home: Home,
+    dataset_id: str,
+    *,
+    sequences: Sequence[str] | None = None,
+    actors: Sequence[str] | None = None,
+    partition: int | None = None,
+) -> pd.DataFrame:
+    """Return events with their facts, by sequence (as in `read_sequences`) and position.
+
+    Parameters
+    ----------
+    sequences, actors, partition
+        Only these; all conditions hold together.
+    """
+    parts = _parts(home, dataset_id)
+    if partition is not None:
+        if not 0 <= partition < len(parts):
+            raise NotFound(f"'{dataset_id}' has the parts 0 to {len(parts) - 1}, not {partition}.")
+        parts = [parts[partition]]
+    wanted = {Column.SEQUENCE: sequences, Column.ACTOR: actors}
+    given = {column: list(values) for column, values in wanted.items() if values is not None}
+    if given and partition is None:
+        parts = _parts_with(home, dataset_id, parts, given)
+    files = ", ".join(literal(str(part)) for part in parts)
+    return _query(
+        f"""SELECT * EXCLUDE (filename, file_row_number)
+        FROM read_parquet([{files}], filename = true, file_row_number = true)
+        WHERE {_among(given)} ORDER BY filename, file_row_number""",
+        list(given.values()),
+    )
+
+
+def _folder(home: Home, dataset_id: str) -> Path:
+    folder = home.dataset_dir(dataset_id)
+    if not folder.is_dir():
+        raise NotFound(f"There is no data set '{dataset_id}' in {home.path}.")
+    return folder
+
+
+def _parts(home: Home, dataset_id: str) -> list[Path]:
+    return sorted((_folder(home, dataset_id) / "events").glob("part-*.parquet"))
+
+
+def _parts_with(
+    home: Home, dataset_id: str, parts: list[Path], given: dict[str, list[str]]
+) -> list[Path]:
+    """Return the parts that hold the wanted sequences or actors (one part when there is none)."""
+    path = _folder(home, dataset_id) / "sequences.parquet"
+    found = _query(
+        f"""SELECT DISTINCT "partition" FROM read_parquet({literal(str(path))})
+        WHERE {_among(given)} ORDER BY 1""",
+        list(given.values()),
+    )
+    return [parts[number] for number in found[Column.PARTITION]] or parts[:1]
+
+
+def _among(given: dict[str, list[str]]) -> str:
+    wanted = [f"{quoted(column)} IN (SELECT unnest(?))" for column in given]
+    return " AND ".join(wanted) or "true"
+
+
+def _query(query: str, parameters: list[list[str]] | None = None) -> pd.DataFrame:
+    with scratch_folder() as scratch, connect(scratch) as con:
+        return to_frame(con.execute(query, parameters or []))
+
+
+def to_frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Return a query's result with times in UTC."""
+    frame: pd.DataFrame = result.df()
+    for column in _TIMES:
+        if column in frame:
+            frame[column] = frame[column].astype("datetime64[us]").dt.tz_localize("UTC")
+    empty = [column for column in frame if frame[column].dtype == object]  # nothing but nulls
+    return frame.astype(dict.fromkeys(empty, "str"))

@@ -1,0 +1,163 @@
+"""A log file becomes a data set: canonical events with facts, sequences, rejected rows."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from core.logs.engine import connect, literal, quoted, scratch_folder
+from core.logs.events import create_events
+from core.logs.facts import event_facts
+from core.logs.mapping import Mapping, extra_columns
+from core.logs.measuring import add_event_facts, add_profiles
+from core.logs.proposal import complete, given_format
+from core.logs.quality import measure_quality
+from core.logs.reader import open_log
+from core.schema import Column
+from core.store import datasets
+from core.store.datasets import Dataset
+from core.store.home import Home, now, writing
+
+Progress = Callable[[float, str], None]
+
+_CANONICAL = (
+    Column.SEQUENCE,
+    Column.ACTOR,
+    Column.SESSION,
+    Column.EVENT_ID,
+    Column.TIME,
+    Column.ROW,
+    Column.POSITION,
+    Column.ACTION,
+    Column.ITEM,
+    Column.AMOUNT,
+)
+_MOST_ACTIONS = 30  # that have a count of their own in the profile
+
+
+def import_log(
+    home: Home,
+    path: Path | str,
+    *,
+    mapping: Mapping | None = None,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Import a file, folder or glob as a new data set.
+
+    Parameters
+    ----------
+    mapping
+        What it does not mention is as `inspect_log` proposes.
+    progress
+        Called with the share done (0 to 1) and what is being done.
+
+    Raises
+    ------
+    BadInput
+        If the log or the mapping cannot be used; nothing is written then.
+    """
+    path = Path(path)
+    report = progress or (lambda share, message: None)
+    name = name or _stem(path)
+    dataset_id = _free_id(home, name)
+    with scratch_folder(home.path / "scratch") as scratch, connect(scratch) as con:
+        report(0.02, "reading the file")
+        source = open_log(con, path, scratch, format=given_format(mapping))
+        mapping = complete(con, source, mapping)
+        report(0.2, "cutting sequences")
+        counts = create_events(con, mapping, dataset_id)
+        report(0.4, "computing facts")
+        add_event_facts(con, mapping, source="cut", target="events")
+        con.execute("DROP TABLE cut")
+        report(0.7, "profiling sequences")
+        actions = _commonest_actions(con)
+        add_profiles(con, mapping, actions)
+        quality = measure_quality(con, mapping, counts)
+        report(0.9, "writing")
+        with writing(home.dataset_dir(dataset_id)) as folder:
+            _write(con, folder, mapping, actions)
+            actors, sequences = _totals(con)
+            dataset = Dataset(
+                id=dataset_id,
+                name=name,
+                source=str(path),
+                mapping=mapping.model_dump(mode="json"),
+                quality=quality,
+                read=counts.read,
+                accepted=counts.accepted,
+                rejected=counts.rejected,
+                duplicate=counts.duplicate,
+                actors=actors,
+                sequences=sequences,
+                created_at=now(),
+            )
+            with home.engine.begin() as database:
+                datasets.add(database, dataset)
+    report(1.0, "done")
+    return dataset
+
+
+def _stem(path: Path) -> str:
+    name = path.name or path.resolve().name
+    return re.sub(r"(\.(gz|zst|zip|csv|tsv|txt|jsonl|ndjson|json|parquet))+$", "", name) or "log"
+
+
+def _free_id(home: Home, name: str) -> str:
+    """Return the slug of `name`, numbered when it is taken."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60].strip("-") or "log"
+    with home.engine.connect() as con:
+        taken = set(datasets.all_datasets(con)["id"])
+    number = 1
+    while (found := slug if number == 1 else f"{slug}-{number}") in taken:
+        number += 1
+    return found
+
+
+def _commonest_actions(con: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = con.execute(
+        f"""SELECT action FROM events WHERE action IS NOT NULL GROUP BY action
+        ORDER BY count(*) DESC, action LIMIT {_MOST_ACTIONS}"""
+    ).fetchall()
+    return [action for (action,) in rows]
+
+
+def _totals(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    row = con.execute("SELECT count(DISTINCT actor_id), count(*) FROM sequences").fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection, folder: Path, mapping: Mapping, actions: list[str]
+) -> None:
+    (folder / "events").mkdir(parents=True)
+    _write_events(con, folder / "events", mapping)
+    order = '"partition", actor_id, first_ts, first_row'
+    _copy(con, f"SELECT * EXCLUDE (first_row) FROM sequences ORDER BY {order}",
+          folder / "sequences.parquet")  # fmt: skip
+    reason = "concat_ws(' in ', reason, file)"
+    _copy(con, f"SELECT line, {reason} AS reason, raw FROM rejected", folder / "rejected.parquet")
+    (folder / "mapping.json").write_text(mapping.model_dump_json(indent=2))
+    (folder / "actions.json").write_text(json.dumps(actions))
+
+
+def _write_events(con: duckdb.DuckDBPyConnection, folder: Path, mapping: Mapping) -> None:
+    names = [*_CANONICAL, *extra_columns(mapping), *(fact.name for fact in event_facts(mapping))]
+    columns = ", ".join(f"events.{quoted(name)}" for name in names)
+    last = con.execute('SELECT max("partition") FROM events').fetchone()
+    assert last is not None
+    for part in range(last[0] + 1):
+        _copy(
+            con,
+            f"""SELECT {columns} FROM events JOIN sequences USING (sequence_id)
+            WHERE events."partition" = {part}
+            ORDER BY events.actor_id, sequences.first_ts, sequences.first_row, events.position""",
+            folder / f"part-{part:04}.parquet",
+        )
+
+
+def _copy(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
+    con.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")

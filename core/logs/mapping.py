@@ -1,0 +1,169 @@
+"""What the analyst says about a log: which column plays which part, and how to cut sequences."""
+
+import re
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core.errors import BadInput
+from core.schema import Column
+
+Kind = Literal["categorical", "numeric", "text", "entity", "personal", "ignore"]
+
+ROLES: Final = ("actor", "session", "time", "action", "item", "amount", "event_id")
+
+# Endings of the facts that are computed per entity or numeric column (core.logs.facts).
+FACT_ENDINGS: Final = (
+    "_1h",
+    "_distinct_1h",
+    "_ratio_1h",
+    "_actors",
+    "_seen",
+    "_own",
+    "_vs_item",
+)
+_TAKEN: Final = frozenset(
+    {
+        *(value for name, value in vars(Column).items() if name.isupper()),
+        *("line", "text", "refused", "file", "raw", "key", "pattern", "window"),
+        *("gap", "burst_10s", "burst_1m", "nth", "hour", "repeat_action", "same_item"),
+        *(f"{role}{end}" for role in ("actor", "item", "items", "amount") for end in FACT_ENDINGS),
+    }
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Roles(_Strict):
+    """Which column plays which part; None where no column does."""
+
+    actor: str | None = None
+    session: str | None = None
+    time: str | None = None
+    action: str | None = None
+    item: str | None = None
+    amount: str | None = None
+    event_id: str | None = None
+
+    def taken(self) -> dict[str, str]:
+        """Return the columns that have a role: column -> role."""
+        return {column: role for role in ROLES if (column := getattr(self, role)) is not None}
+
+
+class Format(_Strict):
+    """How the file is written; a space as delimiter means any run of white space."""
+
+    kind: Literal["csv", "jsonl", "parquet"] = "csv"
+    header: bool = True
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+
+
+class SequenceRule(_Strict):
+    """How an actor's events are cut into sequences; longer ones continue in a further window."""
+
+    by: Literal["session", "gap", "actor", "window"] = "actor"
+    gap_minutes: float = Field(default=30, gt=0)
+    max_events: int = Field(default=256, ge=1)
+
+    @model_validator(mode="after")
+    def _windows_are_short(self) -> "SequenceRule":
+        if self.by == "window" and "max_events" not in self.model_fields_set:
+            self.max_events = 64
+        return self
+
+
+class Mapping(_Strict):
+    """The whole of it, saved with the data set and reused for the next file."""
+
+    roles: Roles = Roles()
+    columns: dict[str, Kind] = {}
+    format: Format = Format()
+    sequence: SequenceRule = SequenceRule()
+    duplicates: Literal["keep", "drop"] = "keep"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_as_read(cls, data: Any) -> Any:
+        """Write column names as the reader does, so that `..ip` finds `ip`."""
+        if not isinstance(data, dict):
+            return data
+        data = dict(data)
+        if isinstance(data.get("columns"), dict):
+            data["columns"] = {tidy(name): kind for name, kind in data["columns"].items()}
+        if isinstance(data.get("roles"), dict):
+            data["roles"] = {
+                role: tidy(name) if isinstance(name, str) else name
+                for role, name in data["roles"].items()
+            }
+        return data
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Mapping":
+        taken = self.roles.taken()
+        named = [column for role in ROLES if (column := getattr(self.roles, role)) is not None]
+        if twice := sorted({column for column in named if named.count(column) > 1}):
+            raise ValueError(f"column '{twice[0]}' has more than one role; give it one")
+        if both := sorted(set(taken) & set(self.columns)):
+            raise ValueError(
+                f"column '{both[0]}' has the role {taken[both[0]]} and is also in columns; "
+                "give it one of the two"
+            )
+        if "sequence" not in self.model_fields_set:
+            self.sequence = SequenceRule(by="session" if self.roles.session else "actor")
+            self.model_fields_set.discard("sequence")  # a default, not the analyst's word
+        return self
+
+
+def tidy(name: str) -> str:
+    """Drop what surrounds a column's name in odd headers: byte marks, dots, spaces."""
+    return re.sub(r"^\W+|\s+$", "", name.strip().strip('"')) or name.strip()
+
+
+def parse_mapping(text: str) -> Mapping:
+    """Read a mapping from JSON.
+
+    Raises
+    ------
+    BadInput
+        Says which part is wrong and what is accepted there.
+    """
+    try:
+        return Mapping.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the mapping"
+        raise BadInput(
+            f"The mapping cannot be used: {place}: {first['msg']}. Accepted: a JSON object with "
+            f"roles ({', '.join(ROLES)}), columns, format, sequence and duplicates."
+        ) from error
+
+
+def safe_name(name: str) -> str:
+    """Return `name` in lower snake case, letters and digits only."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[^0-9a-z]+", "_", spaced.lower()).strip("_") or "column"
+
+
+def canonical_names(mapping: Mapping) -> dict[str, str]:
+    """Return the names of the extra columns kept in the events: source -> canonical."""
+    kept = [name for name, kind in mapping.columns.items() if kind != "ignore"]
+    bases = {safe_name(name) for name in kept}
+    names: dict[str, str] = {}
+    for source in kept:
+        name = safe_name(source)
+        while name in _TAKEN or name in names.values() or _is_a_fact(name, bases):
+            name += "_"
+        names[source] = name
+    return names
+
+
+def _is_a_fact(name: str, bases: set[str]) -> bool:
+    return any(name.endswith(end) and name.removesuffix(end) in bases for end in FACT_ENDINGS)
+
+
+def extra_columns(mapping: Mapping) -> dict[str, Kind]:
+    """Return the extra columns kept in the events: canonical name -> kind."""
+    return {name: mapping.columns[source] for source, name in canonical_names(mapping).items()}

@@ -1,0 +1,200 @@
+"""Propose a mapping for a log by the names and the content of its columns."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from core.errors import BadInput
+from core.logs.engine import connect, scratch_folder
+from core.logs.events import create_preview
+from core.logs.frames import to_frame
+from core.logs.guessing import Guess, guess_kinds, guess_roles
+from core.logs.mapping import ROLES, Format, Mapping, Roles
+from core.logs.profiling import Profile, profile_columns, take_sample
+from core.logs.quality import measure_quality
+from core.logs.reader import Source, open_log
+
+_SAMPLE_CHARACTERS = 16_000_000
+_PREVIEW_EVENTS = 10
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a look at a log shows; nothing is stored."""
+
+    format: Format
+    columns: pd.DataFrame  # name, type, example, missing, distinct, role_or_kind, reason
+    mapping: Mapping
+    preview: pd.DataFrame  # the first canonical events
+    quality: dict[str, Any]  # of the sample; only `problem` where it cannot be imported like this
+
+
+def inspect_log(path: Path | str, *, mapping: Mapping | None = None) -> Inspection:
+    """Look at the beginning of a log and propose how to import it.
+
+    Parameters
+    ----------
+    mapping
+        What is decided already; the rest is proposed.
+
+    Raises
+    ------
+    BadInput
+        If the file cannot be read as a log, or the mapping names what is not there.
+    """
+    with scratch_folder() as scratch, connect(scratch) as con:
+        source = open_log(
+            con, Path(path), scratch, format=given_format(mapping), limit=_SAMPLE_CHARACTERS
+        )
+        proposed, profiles, guesses = _propose(con, source, mapping)
+        try:
+            _check(con, source, proposed)
+            preview, quality = _preview(con, proposed)
+        except BadInput as error:
+            preview, quality = pd.DataFrame(), {"problem": str(error)}
+        columns = _describe(profiles, guesses, proposed)
+    return Inspection(source.format, columns, proposed, preview, quality)
+
+
+def given_format(mapping: Mapping | None) -> Format | None:
+    """Return the format a mapping fixes, or None where it is to be found out."""
+    return mapping.format if mapping and "format" in mapping.model_fields_set else None
+
+
+def complete(
+    con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | None
+) -> Mapping:
+    """Return `mapping` with all it does not mention as proposed.
+
+    Raises
+    ------
+    BadInput
+        If it names columns that are not there, or the log has no actor or no order.
+    """
+    proposed, _, _ = _propose(con, source, mapping)
+    _check(con, source, proposed)
+    return proposed
+
+
+def _propose(
+    con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | None
+) -> tuple[Mapping, list[Profile], dict[str, Guess]]:
+    given = mapping or Mapping()
+    _check_names(given, source)
+    take_sample(con)
+    profiles = profile_columns(con, source.columns)
+    roles = _merge_roles(given, profiles, source)
+    guesses = guess_kinds(con, [p for p in profiles if p.name not in roles.taken()])
+    kinds = {
+        column: given.columns.get(column, guesses[column].what)
+        for column in source.columns
+        if column not in roles.taken()
+    }
+    decided = given.model_dump(exclude_unset=True, include={"sequence", "duplicates"})
+    proposed = Mapping.model_validate(
+        {"roles": roles, "columns": kinds, "format": source.format, **decided}
+    )
+    return proposed, profiles, guesses
+
+
+def _merge_roles(given: Mapping, profiles: list[Profile], source: Source) -> Roles:
+    """Propose the roles that the mapping does not mention, from the columns it does not use."""
+    mentioned = {role: getattr(given.roles, role) for role in given.roles.model_fields_set}
+    free = [
+        profile
+        for profile in profiles
+        if profile.name not in given.columns and profile.name not in mentioned.values()
+    ]
+    open_roles = [role for role in ROLES if role not in mentioned]
+    guessed = guess_roles(free, open_roles, named=source.format.header)
+    return Roles(**{**guessed, **mentioned})
+
+
+def _check_names(mapping: Mapping, source: Source) -> None:
+    named = [*mapping.roles.taken(), *mapping.columns]
+    if unknown := [name for name in named if name not in source.columns]:
+        raise BadInput(
+            f"The mapping names the column '{unknown[0]}', which the file does not have. "
+            f"Its columns: {_listed(source.columns)}."
+        )
+
+
+def _check(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping) -> None:
+    roles, rule = mapping.roles, mapping.sequence
+    if roles.actor is None:
+        raise BadInput(
+            "No column says who acts (a user, buyer, ip or shop whose events form a sequence). "
+            f"Columns: {_listed(source.columns)}. Name one as the role 'actor' of the mapping."
+        )
+    if rule.by == "session" and roles.session is None:
+        raise BadInput(
+            "Sequences by session need a column with the role 'session'. "
+            "Map one, or cut by gap, actor or window."
+        )
+    if rule.by == "gap" and roles.time is None:
+        raise BadInput(
+            "Sequences by gap need a column with the role 'time'. "
+            "Map one, or cut by session, actor or window."
+        )
+    if roles.time is None:
+        _check_order(con, roles.actor)
+
+
+def _check_order(con: duckdb.DuckDBPyConnection, actor: str) -> None:
+    (profile,) = profile_columns(con, [actor])
+    if profile.filled > 1 and profile.distinct == profile.filled:
+        raise BadInput(
+            f"The log has no order: no column holds a time, and every row has another '{actor}'. "
+            "Accepted: a column with times (role 'time'), or several rows for the same actor."
+        )
+
+
+def _preview(
+    con: duckdb.DuckDBPyConnection, mapping: Mapping
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    counts = create_preview(con, mapping)
+    quality = measure_quality(con, mapping, counts, table="cut")
+    events = con.execute(
+        f"""SELECT * EXCLUDE ("partition") FROM cut
+        ORDER BY min("row") OVER (PARTITION BY sequence_id), position LIMIT {_PREVIEW_EVENTS}"""
+    )
+    return to_frame(events), quality
+
+
+def _describe(
+    profiles: list[Profile], guesses: dict[str, Guess], mapping: Mapping
+) -> pd.DataFrame:
+    roles = mapping.roles.taken()
+    rows = []
+    for profile in profiles:
+        guess = guesses.get(profile.name)
+        what = roles.get(profile.name) or mapping.columns[profile.name]
+        as_guessed = guess is not None and guess.what == what
+        rows.append(
+            {
+                "name": profile.name,
+                "type": _type_of(profile),
+                "example": profile.example,
+                "missing": round(profile.missing, 4),
+                "distinct": profile.distinct,
+                "role_or_kind": what,
+                "reason": guess.reason if guess is not None and as_guessed else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _type_of(profile: Profile) -> str:
+    if profile.filled == 0:
+        return "empty"
+    if profile.is_number:
+        return "whole number" if profile.whole > 0.98 else "number"
+    return "time" if profile.timed > 0.9 else "text"
+
+
+def _listed(columns: list[str]) -> str:
+    shown = ", ".join(columns[:40])
+    return shown + (f" and {len(columns) - 40} more" if len(columns) > 40 else "")
