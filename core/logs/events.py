@@ -123,7 +123,9 @@ def _count(con: duckdb.DuckDBPyConnection) -> Counts:
     ).fetchone()
     assert row is not None
     accepted, duplicate, repeated, rejected = row
-    reasons = con.execute("SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY 2 DESC, 1")
+    reasons = con.execute(
+        "SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY 2 DESC, 1"
+    )
     read = accepted + duplicate + rejected
     return Counts(read, accepted, rejected, duplicate, repeated, dict(reasons.fetchall()))
 

@@ -188,7 +188,8 @@ def _item_facts(timed: bool) -> list[Fact]:
 
 def _shared_in_whole_log(name: str, noun: str) -> list[Fact]:
     column = quoted(name)
-    others = f"count(*) OVER (PARTITION BY {column}) - count(*) OVER (PARTITION BY {column}, actor_id)"
+    everyone, own = f"PARTITION BY {column}", f"PARTITION BY {column}, actor_id"
+    others = f"count(*) OVER ({everyone}) - count(*) OVER ({own})"
     return [
         _fact(f"{name}_seen", _where(column, others), "log", "count",
               f"{{value}} events of others with this {noun}"),
@@ -201,13 +202,13 @@ def _shared_in_whole_log(name: str, noun: str) -> list[Fact]:
 def _entity_facts(name: str, timed: bool) -> list[Fact]:
     column, noun = quoted(name), name.strip("_").replace("_", " ")
     both = f"actor_id, {column}"
-    own = _fact(
-        f"{name}_own", _where(column, f'row_number() OVER (PARTITION BY {both} ORDER BY ts, "row")'),
-        "actor", "count", f"this actor's event {{value}} with this {noun}",
-    )  # fmt: skip
+    turn = f'row_number() OVER (PARTITION BY {both} ORDER BY ts, "row")'
+    words = f"this actor's event {{value}} with this {noun}"
+    own = _fact(f"{name}_own", _where(column, turn), "actor", "count", words)
     if not timed:
         return [own, *_shared_in_whole_log(name, noun)]
-    firsts = f'sum(CASE WHEN {name}_own = 1 THEN 1 ELSE 0 END) OVER (PARTITION BY {column} ORDER BY ts, "row")'
+    first = f"CASE WHEN {name}_own = 1 THEN 1 ELSE 0 END"
+    firsts = f'sum({first}) OVER (PARTITION BY {column} ORDER BY ts, "row")'
     return [
         own,
         _fact(f"{name}_1h", _where(column, _recent(f"{name}_own", both, HOUR)), "actor", "count",

@@ -1,7 +1,9 @@
 """Guess the role or the kind of a column; every guess has its reason in plain words."""
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import duckdb
 
@@ -12,23 +14,42 @@ from core.logs.profiling import Profile
 _MOST_COLUMNS = 40  # kept of a wide table, unless the analyst wants more
 _MOST_CATEGORIES = 1000
 
+Fits = Callable[[Profile], bool]
+
+
+def _each(words: str) -> tuple[str, ...]:
+    return tuple(words.split())
+
+
 # Words in a column's name, the more telling first.
-_ACTORS = ("user customer buyer visitor member account client shopper reviewer player uid person "
-           "actor author seq trace case shop seller merchant store ip").split()  # fmt: skip
-_ITEMS = ("item product sku asin article goods listing offer movie book song reference content "
-          "page url shop store merchant seller").split()  # fmt: skip
-_ACTIONS = "action event activity behavior behaviour operation verb template type method".split()
-_AMOUNTS = "amount price total revenue paid cost gmv value spend".split()
-_TIMES = "time timestamp ts date datetime created at day when".split()
-_EVENT_IDS = {("event", "id"), ("log", "id"), ("click", "id"), ("request", "id"), ("message", "id")}
-_ENTITIES = {*_ACTORS, "device_id", "card", "coupon", "voucher", "fingerprint", "iban", "cookie",
-             "referrer", "session"}  # fmt: skip
-_CODES = set("app os channel device platform browser country region city category brand code "
-             "language currency status version".split())  # fmt: skip
-_PERSONAL = set("email mail phone mobile firstname lastname surname fullname birthday birthdate "
-                "address street passport ssn".split())  # fmt: skip
-_LABELS = set("label fraud fraudulent spam spammer anomaly abuse abusive target outcome attributed "
-              "churned converted chargeback brushed".split())  # fmt: skip
+_ACTORS = _each(
+    "user customer buyer visitor member account client shopper reviewer player uid person actor "
+    "author seq trace case shop seller merchant store ip"
+)
+_ITEMS = _each(
+    "item product sku asin article goods listing offer movie book song reference content page url "
+    "shop store merchant seller"
+)
+_ACTIONS = _each("action event activity behavior behaviour operation verb template type method")
+_AMOUNTS = _each("amount price total revenue paid cost gmv value spend")
+_TIMES = _each("time timestamp ts date datetime created at day when")
+_EVENT_IDS = {(word, "id") for word in ("event", "log", "click", "request", "message")}
+_ENTITIES = {
+    *_ACTORS,
+    *_each("device_id card coupon voucher fingerprint iban cookie referrer session"),
+}
+_CODES = {
+    *_each("app os channel device platform browser country region city category brand code"),
+    *_each("language currency status version"),
+}
+_PERSONAL = {
+    *_each("email mail phone mobile firstname lastname surname fullname birthday birthdate"),
+    *_each("address street passport ssn"),
+}
+_LABELS = {
+    *_each("label fraud fraudulent spam spammer anomaly abuse abusive target outcome attributed"),
+    *_each("churned converted chargeback brushed"),
+}
 
 
 @dataclass(frozen=True)
@@ -57,10 +78,10 @@ def guess_roles(profiles: list[Profile], roles: list[str], *, named: bool) -> di
     """Propose columns for `roles`; `named` is False where the file has no header."""
     free = [p for p in profiles if p.filled and not _is_label(p)]
     found: dict[str, str] = {}
-    finders = {
+    finders: dict[str, Callable[[], Profile | None]] = {
         "time": lambda: _find_time(free, named),
         "session": lambda: _by_words(free, ("session", "visit"), _identifies),
-        "actor": lambda: _find_actor(free, named),
+        "actor": lambda: _find_actor(free),
         "action": lambda: _by_words(free, _ACTIONS, _is_action),
         "item": lambda: _find_item(free, named, "actor" in roles),
         "amount": lambda: _by_words(free, _AMOUNTS, _is_amount),
@@ -156,12 +177,12 @@ def _measures_something(profile: Profile) -> bool:
 
 
 def _names_entity(words: list[str]) -> bool:
-    joined = {"_".join(pair) for pair in zip(words, words[1:], strict=False)}
+    joined = {"_".join(pair) for pair in pairwise(words)}
     return bool(_ENTITIES & ({*words} | joined))
 
 
 def _is_personal(words: list[str]) -> bool:
-    joined = {"".join(pair) for pair in zip(words, words[1:], strict=False)}
+    joined = {"".join(pair) for pair in pairwise(words)}
     return bool(_PERSONAL & ({*words} | joined)) and "ip" not in words
 
 
@@ -171,7 +192,7 @@ def _is_label(profile: Profile) -> bool:
     )
 
 
-def _by_words(free: list[Profile], wanted: tuple[str, ...] | list[str], fits) -> Profile | None:
+def _by_words(free: list[Profile], wanted: Sequence[str], fits: Fits) -> Profile | None:
     for word in wanted:
         for profile in free:
             if word in words_of(profile.name) and fits(profile):
@@ -211,7 +232,7 @@ def _looks_like_an_id(profile: Profile) -> bool:
     return profile.length < 60 and profile.timed < 0.5 and profile.distinct > 0.01 * profile.filled
 
 
-def _find_actor(free: list[Profile], named: bool) -> Profile | None:
+def _find_actor(free: list[Profile]) -> Profile | None:
     found = _by_words(free, _ACTORS, _identifies)
     if found is None:
         found = next((p for p in free if _looks_like_an_id(p)), None)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -19,9 +20,7 @@ def add_event_facts(
     _measure(con, mapping, event_facts(mapping), source, target)
 
 
-def add_profiles(
-    con: duckdb.DuckDBPyConnection, mapping: Mapping, actions: Sequence[str]
-) -> None:
+def add_profiles(con: duckdb.DuckDBPyConnection, mapping: Mapping, actions: Sequence[str]) -> None:
     """Create the table `sequences` of the table `events`: one row each, with its profile."""
     facts = profile_facts(mapping, actions)
     aggregates = [fact for fact in facts if fact.name != "pattern_count"]
@@ -77,9 +76,10 @@ def measure_sequences(
         return con.execute(f"SELECT sequence_id, {cells} FROM events GROUP BY sequence_id").df()
 
 
-def naive(times: pd.Series) -> pd.Series:
+def naive(times: "pd.Series[Any]") -> "pd.Series[Any]":
     """Return times as DuckDB holds them: in UTC, without the zone."""
-    return times.dt.tz_convert("UTC").dt.tz_localize(None)
+    plain: pd.Series[Any] = times.dt.tz_convert("UTC").dt.tz_localize(None)
+    return plain
 
 
 def _measure(

@@ -87,7 +87,7 @@ def _measures(column: str) -> str:
             f"count(*) FILTER (length({column}) - length(translate({column}, '|;', '')) > 1)",
             f"min(finite({number}))",
             f"max(finite({number}))",
-            f"any_value({column})",
+            f'min_by({column}, "@row")',
         ]
     )
 

@@ -64,9 +64,7 @@ def given_format(mapping: Mapping | None) -> Format | None:
     return mapping.format if mapping and "format" in mapping.model_fields_set else None
 
 
-def complete(
-    con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | None
-) -> Mapping:
+def complete(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | None) -> Mapping:
     """Return `mapping` with all it does not mention as proposed.
 
     Raises
@@ -164,9 +162,7 @@ def _preview(
     return to_frame(events), quality
 
 
-def _describe(
-    profiles: list[Profile], guesses: dict[str, Guess], mapping: Mapping
-) -> pd.DataFrame:
+def _describe(profiles: list[Profile], guesses: dict[str, Guess], mapping: Mapping) -> pd.DataFrame:
     roles = mapping.roles.taken()
     rows = []
     for profile in profiles:

@@ -1,8 +1,8 @@
 """Open a log of any accepted kind as one DuckDB relation.
 
 The relation `source` has `@row` (1-based data row), `@line` (in the file), `@file` (its name, where
-there are several), `@text` (the row as written), `@refused` (why it cannot be used, or null) and one
-VARCHAR column per source column.
+there are several), `@text` (the row as written), `@refused` (why it cannot be used, or null) and
+one VARCHAR column per source column.
 """
 
 from dataclasses import dataclass
@@ -186,8 +186,8 @@ def _create_view_of_fields(
     con: duckdb.DuckDBPyConnection, columns: list[str], delimiter: str, as_records: bool
 ) -> None:
     if as_records:
-        parts = f"""SELECT "@row", "@file", CAST(parts[1] AS BIGINT) AS "@line", parts[3:] AS fields,
-                replace(parts[2], '{BREAK}', chr(10)) AS "@text"
+        parts = f"""SELECT "@row", "@file", CAST(parts[1] AS BIGINT) AS "@line",
+                replace(parts[2], '{BREAK}', chr(10)) AS "@text", parts[3:] AS fields
             FROM (SELECT *, string_split("@text", '{PART}') AS parts FROM lines)"""
     elif delimiter == " ":
         parts = r"""SELECT *,
