@@ -1,13 +1,15 @@
 """What the columns are about that a log has beyond the canonical ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_datetime64_any_dtype, is_integer_dtype, is_numeric_dtype
 
 from core.schema import Column
 
+LOOK: Final = 1000  # values that show whether a column holds ids
+LEAST: Final = 20  # values, for a column to number rows by more than chance
 VISIT: Final = "visit"  # number of the visit, added to the host's frame
 CANONICAL: Final = (
     Column.ACTOR, Column.SESSION, Column.TIME, Column.ACTION, Column.ITEM, Column.AMOUNT, VISIT,
@@ -18,35 +20,46 @@ CANONICAL: Final = (
 class Extras:
     """Columns by what they are about; those in none of the lists are about the event."""
 
-    by_item: list[str]  # describe the item, such as its brand
-    personal: list[str]  # belong to who acts, such as a device
-    unique: list[str]  # number the rows
+    by_item: list[str] = field(default_factory=list)  # describe the item, such as its brand
+    personal: list[str] = field(default_factory=list)  # ids of who acts, such as a device
+    habitual: list[str] = field(default_factory=list)  # steady in a visit, such as a platform
+    unique: list[str] = field(default_factory=list)  # ids of rows
 
 
 def sort_extras(frame: pd.DataFrame) -> Extras:
     """Tell what the columns beyond the canonical ones are about, from how steady they are."""
-    unique, by_item, personal = [], [], []
+    extras = Extras()
     for name in frame.columns:
-        values = frame[name]
-        if name in CANONICAL or not values.notna().any():
+        values = frame[name].dropna()
+        if name in CANONICAL or not len(values):
             continue
         if _steady(frame, name, Column.ITEM) > 0.97:
-            by_item.append(name)
-        elif is_numeric_dtype(values):
-            continue
-        elif values.nunique() > 0.97 * values.notna().sum():
-            unique.append(name)
-        elif _steady(frame, name, "visit") > 0.9 and _many(frame, name):
-            personal.append(name)
-    return Extras(by_item, personal, unique)
+            extras.by_item.append(name)
+        elif _is_text(values) or is_integer_dtype(values):
+            _sort_ids(extras, frame, name)
+    return extras
+
+
+def _sort_ids(extras: Extras, frame: pd.DataFrame, name: str) -> None:
+    values = frame[name].dropna()
+    ids = values.astype(str).head(LOOK).str.fullmatch(r"\S*\d\S*").mean() > 0.8
+    if ids and values.nunique() > 0.97 * len(values) > LEAST:
+        extras.unique.append(name)
+    elif _is_text(values) and _steady(frame, name, VISIT) > 0.9:
+        (extras.personal if ids and _many(frame, name) else extras.habitual).append(name)
+
+
+def _is_text(values: pd.Series) -> bool:
+    return not is_numeric_dtype(values) and not is_datetime64_any_dtype(values)
 
 
 def _steady(frame: pd.DataFrame, name: str, within: str) -> float:
-    """Return the share of rows with their group's commonest value; 0 where nothing repeats."""
+    """Return the share of rows with their group's commonest value; 0 where that tells nothing."""
     if within not in frame:
         return 0.0
     pairs = frame.loc[frame[within].notna(), [within, name]]
-    if pairs[name].nunique() < 2 or pairs[within].nunique() > 0.9 * len(pairs):
+    repeats = pairs[within].nunique() < 0.9 * len(pairs)
+    if not repeats or pairs[name].nunique() < 2 or pairs[name].isna().mean() > 0.5:
         return 0.0
     counts = pairs.groupby([within, name], dropna=False).size()
     return float(counts.groupby(level=0).max().sum() / len(pairs))

@@ -248,10 +248,12 @@ def _sharers(frame: pd.DataFrame, column: str) -> dict[str, int]:
 
 
 def _shelves(frame: pd.DataFrame, of_item: dict[str, Rows], by_item: list[str]) -> dict[str, str]:
-    """Tell the kind of each item: the describing column with the fewest values."""
+    """Tell the kind of each item: the fullest describing column, of such that with few values."""
     if not by_item:
         return dict.fromkeys(of_item, "")
-    kind = frame[min(by_item, key=lambda name: frame[name].nunique())].to_numpy(dtype=object)
+    about = frame.loc[frame[Column.ITEM].notna(), by_item]
+    name = min(by_item, key=lambda c: (round(about[c].isna().mean(), 1), about[c].nunique()))
+    kind = frame[name].to_numpy(dtype=object)
     return {item: str(kind[rows[0]]) for item, rows in of_item.items()}
 
 

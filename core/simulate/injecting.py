@@ -222,16 +222,24 @@ def _tempo(host: Host, ring: Ring, number: int, rng: np.random.Generator) -> Sec
 def _place(planting: Planting, ring: Ring, abuser: Abuser, rows: Rows) -> dict[str, str]:
     """Choose a place of the ring, or one of its own; for an account taken over, a new one."""
     rng, places = planting.rng, ring.plot.places
+    habits = _habits(planting.host, rows)
     if rng.random() < ring.scheme.sharing * (1 - 0.5 * ring.camouflage):
-        return places[int(rng.integers(len(places)))]
+        return habits | places[int(rng.integers(len(places)))]
     if abuser.victim:
-        return {column: planting.fresh(column)[0] for column in planting.host.extras.personal}
+        return habits | {c: planting.fresh(c)[0] for c in planting.host.extras.personal}
     return _home(planting.host, abuser, rows)
 
 
 def _home(host: Host, abuser: Abuser, rows: Rows) -> dict[str, str]:
     used = [(column, str(host.frame[column].iloc[rows[0]])) for column in host.extras.personal]
-    return {pair[0]: abuser.own[pair] for pair in used if pair in abuser.own}
+    own = {pair[0]: abuser.own[pair] for pair in used if pair in abuser.own}
+    return _habits(host, rows) | own
+
+
+def _habits(host: Host, rows: Rows) -> dict[str, str]:
+    """Keep what is steady within the visit that gives the cover."""
+    values = {column: host.frame[column].iloc[rows[0]] for column in host.extras.habitual}
+    return {column: str(value) for column, value in values.items() if not pd.isna(value)}
 
 
 def _cover(planting: Planting, abuser: Abuser, visits: list[Rows], busy: list[float]) -> None:

@@ -1,11 +1,13 @@
 """New ids that look like those of a log."""
 
 import re
+import uuid
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
+UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TRIES: Final = 50  # before an id is made longer than those of the log
 
 
@@ -25,6 +27,8 @@ def mint(like: Sequence[str], number: int, taken: set[str], rng: np.random.Gener
 
 
 def _redrawn(old: str, wider: int, rng: np.random.Generator) -> str:
+    if UUID.fullmatch(old):
+        return str(uuid.UUID(bytes=rng.bytes(16), version=4))
     head = re.sub(r"[0-9A-Za-z]*[^0-9A-Za-z]*$", "", old)
     tail = old[len(head) :]
     if head.count(".") == 3 and tail.isdigit():  # an address

@@ -15,6 +15,7 @@ Each follows published descriptions of the abuse:
   purposeful short visit, gone.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -22,7 +23,6 @@ from typing import Final, NamedTuple
 import numpy as np
 from pandas.api.types import is_numeric_dtype
 
-from core.schema import Column
 from core.simulate.host import Host, Rows
 
 
@@ -188,12 +188,11 @@ def targets(host: Host, name: str, rng: np.random.Generator) -> list[str]:
 
 def extreme_reviews(host: Host, rng: np.random.Generator) -> Rows | None:
     """Reviews with the best rating (or, for one ring in four, the worst) of a numeric column."""
-    rows = host.families.get("review")
-    if rows is None:
-        return None
+    rows = host.family("review")
     for name in host.frame.columns:
         values = host.frame[name].iloc[rows]
-        if is_numeric_dtype(values) and 2 <= values.nunique() <= 11 and name != Column.AMOUNT:
+        rated = re.search(r"rat(e|ing)|star|score", str(name).lower()) is not None
+        if rated and is_numeric_dtype(values) and values.min() < values.max():
             wanted = values.max() if rng.random() < 0.75 else values.min()
             return np.asarray(rows[(values == wanted).to_numpy()])
     return None

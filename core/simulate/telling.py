@@ -27,7 +27,7 @@ class Told(NamedTuple):
     row: int  # of the host, which gives the action and what goes with it
     item_row: int  # which gives the item, what describes it, and its amount then; -1: none
     scale: float  # of the amount
-    place: dict[str, str]  # values of personal columns
+    place: dict[str, str]  # values of personal and habitual columns
 
 
 @dataclass
@@ -130,12 +130,14 @@ def _rows(planting: Planting) -> pd.DataFrame:
     since = pd.to_timedelta([t.at for t in told], unit="s").floor("us")
     times = (host.frame[Column.TIME].iloc[0] + since).floor(host.unit)
     rows[Column.TIME] = times.as_unit(host.frame[Column.TIME].dt.unit)
-    for column in host.extras.personal:
+    for column in (*host.extras.personal, *host.extras.habitual):
         rows[column] = _typed([t.place.get(column) for t in told], host.frame[column])
     return _with_items(host, rows, told)
 
 
-def _typed(values: Sequence[str | None], like: pd.Series) -> ExtensionArray | npt.NDArray[np.object_]:
+def _typed(
+    values: Sequence[str | None], like: pd.Series
+) -> ExtensionArray | npt.NDArray[np.object_]:
     return pd.array(np.array(values, dtype=object), dtype="str").astype(like.dtype)
 
 
