@@ -1,31 +1,28 @@
 """The only bridge between the pages and core: home, analyst, jobs and the resident model."""
 
 import re
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.charts.look import duration
 from core.errors import SpoorError
 from core.settings import Settings
-from core.store import datasets, jobs
+from core.store import datasets, explanations, jobs
 from core.store.datasets import Dataset
-from core.store.home import Home, now, open_home
-from core.store.jobs import Job
+from core.store.home import Home, now, open_home, writing
+from core.store.models import Model
 
 if TYPE_CHECKING:
     from core.scoring.engine import Scorer
 
-KINDS = {
-    "demo": "Loading the demonstration",
-    "import": "Importing",
-    "train": "Training",
-    "score": "Scoring",
-}
 CHART: dict[str, Any] = {"displayModeBar": False}
 
 
@@ -47,14 +44,25 @@ def analyst() -> str:
 
 def scorer(model_id: str) -> "Scorer":
     """Return the resident model, loaded once per process and shared by everybody."""
-    return _load(str(home().model_dir(model_id)))
+    return _load(home().model_dir(model_id))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model (some seconds, once) ...")
-def _load(model_dir: str) -> "Scorer":
+def _load(model_dir: Path) -> "Scorer":
     from core.scoring.engine import Scorer  # torch: too slow to import with the page
 
     return Scorer.load(model_dir)
+
+
+def explain(model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any]:
+    """Return why a sequence has its score; computed with the resident model the first time."""
+    with home().engine.connect() as con:
+        stored = explanations.get(con, model_id, dataset_id, sequence_id)
+    if stored is not None:
+        return stored
+    from core.explain.explaining import explain_sequence
+
+    return explain_sequence(home(), scorer(model_id), dataset_id, sequence_id).to_dict()
 
 
 @contextmanager
@@ -95,67 +103,22 @@ def choose_dataset() -> Dataset:
         return datasets.get(con, str(chosen))
 
 
-def job_in_url(kinds: Sequence[str]) -> Job | None:
-    """Return the job the URL names, if it is of one of these kinds."""
-    job_id = st.query_params.get("job", "")
-    if not job_id.isdigit():
-        return None
-    with home().engine.connect() as con:
-        rows = jobs.newest(con, limit=200)
-        known = job_id in rows["id"].astype(str).tolist()
-        job = jobs.get(con, int(job_id)) if known else None
-    return job if job is not None and job.kind in kinds else None
+def open_case(case_id: int) -> NoReturn:
+    """Go to a case."""
+    st.switch_page("pages/case.py", query_params={"case": str(case_id), "analyst": analyst()})
 
 
-def show_running(kinds: Sequence[str] = tuple(KINDS)) -> bool:
-    """Show the jobs of these kinds that wait or run, live; say whether there are any."""
-    with home().engine.connect() as con:
-        frame = jobs.unfinished(con)
-    ids = frame.loc[frame["kind"].isin(list(kinds)), "id"].tolist()
-    if ids:
-        st.fragment(_draw_jobs, run_every=1.0)(ids)
-    return bool(ids)
+def score_word(model: Model) -> str:
+    """Say what a model's number is: without labels it is no probability."""
+    return "unusualness" if model.kind == "unusualness" else "probability of abuse"
 
 
-def _draw_jobs(ids: list[int]) -> None:
-    with home().engine.connect() as con:
-        present = [jobs.get(con, job_id) for job_id in ids]
-    if any(job.status not in ("queued", "running") for job in present):
-        st.rerun()
-    for job in present:
-        bar, stop = st.columns([7, 1], vertical_alignment="center")
-        bar.progress(job.progress, text=_progress_words(job))
-        stop.button(
-            "Stopping" if job.cancel_requested else "Stop",
-            key=f"stop-{job.id}",
-            on_click=_cancel,
-            args=(job.id,),
-            disabled=job.cancel_requested,
-            width="stretch",
-        )
-        if job.curve:
-            from core.charts.overview import curve
-
-            st.plotly_chart(curve(job.curve), key=f"curve-{job.id}", config=CHART)
-
-
-def _progress_words(job: Job) -> str:
-    words = f"**{KINDS.get(job.kind, job.kind)}** {text(subject(job))}: {text(job.message)}"
-    if job.started_at is not None and job.progress > 0.03:
-        spent = (now() - job.started_at).total_seconds()
-        words += f" · about {duration(spent * (1 - job.progress) / job.progress)} left"
-    return words
-
-
-def subject(job: Job) -> str:
-    """Say what a job is about."""
-    about = job.arguments.get("name") or job.arguments.get("dataset") or ""
-    return str(about)
-
-
-def _cancel(job_id: int) -> None:
-    with refusals(), home().engine.begin() as con:
-        jobs.cancel(con, job_id)
+def keep_upload(uploaded: UploadedFile) -> Path:
+    """Write what the browser sent to disk at once."""
+    target = home().uploads / Path(uploaded.name).name
+    with writing(target) as file, file.open("wb") as out:
+        shutil.copyfileobj(uploaded, out)
+    return target
 
 
 def ago(moment: datetime | pd.Timestamp | None) -> str:

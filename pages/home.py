@@ -1,10 +1,11 @@
-"""Home: what needs me now?"""
+"""Home: what needs me now."""
 
 import pandas as pd
 import streamlit as st
 
 from core.store import audit, cases, datasets, jobs, models
-from pages._common import KINDS, ago, analyst, enqueue, home, show_running, text
+from pages._common import ago, analyst, enqueue, home, open_case, text
+from pages._jobs import KINDS, show_running
 
 st.title("What needs you now")
 with home().engine.connect() as con:
@@ -36,7 +37,7 @@ if known.empty:
         st.page_link("pages/import_log.py", label="Import a log", icon=":material/upload_file:")
 
 mine = done[(done["analyst"] == analyst()) & done["action"].isin(["confirmed", "legitimate"])]
-today = int((pd.to_datetime(mine["at"]).dt.date == pd.Timestamp.utcnow().date()).sum())
+today = int((pd.to_datetime(mine["at"]).dt.date == pd.Timestamp.now('UTC').date()).sum())
 if not known.empty:
     queue, decided, logs, model = st.columns(4)
     queue.metric("Cases waiting", f"{sum(waiting.values()):,}", border=True)
@@ -53,7 +54,7 @@ if waiting:
     with home().engine.connect() as con:
         first = cases.next_open(con, largest, skipping=[])
     if st.button("Continue reviewing", type="primary", icon=":material/arrow_forward:"):
-        st.switch_page("pages/case.py", query_params={"case": str(first), "analyst": analyst()})
+        open_case(int(first or 0))
 elif not known.empty and active is None:
     st.info("No model decides yet: train one on your log, or promote a candidate.")
     st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
@@ -83,5 +84,6 @@ if not known.empty:
         )
     with right:
         st.subheader("Lately")
-        for row in done.head(8).itertuples():
-            st.caption(f"{ago(row.at)} · **{text(row.analyst)}** {row.action} {text(row.subject)}")
+        for line in done.head(8).to_dict("records"):
+            what = f"**{text(line['analyst'])}** {line['action']} {text(line['subject'])}"
+            st.caption(f"{ago(line['at'])} · {what}")

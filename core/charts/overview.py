@@ -1,6 +1,6 @@
 """Pictures of many: scores, training runs, lengths, actions over time, models side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,13 @@ from core.charts import look
 from core.schema import Column
 
 BINS = 50
+METRICS = {
+    "roc_auc": "ROC-AUC",
+    "average_precision": "Average precision",
+    "f1": "F1",
+    "precision": "Precision",
+    "recall": "Recall",
+}
 
 
 def score_histogram(scores: Sequence[float], threshold: float, *, word: str) -> go.Figure:
@@ -88,29 +95,37 @@ def actions_over_time(frame: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def metric_comparison(metrics: pd.DataFrame) -> go.Figure:
-    """Draw metrics of models beside each other.
+def metric_comparison(reports: Mapping[str, dict[str, Any]]) -> go.Figure:
+    """Draw the metrics of models beside each other.
 
     Parameters
     ----------
-    metrics
-        model, metric, value and, where known, low and high of its interval.
+    reports
+        Name of a model -> name of a metric -> ``{"value", "low", "high"}``; other entries are
+        left out.
     """
-    figure = look.blank(height=110 + 48 * metrics["metric"].nunique(), scattermode="group")
-    for model, part in metrics.groupby("model", sort=False):
-        reach = {
-            "array": (part["high"] - part["value"]).fillna(0),
-            "arrayminus": (part["value"] - part["low"]).fillna(0),
-        }
+    names = [name for name in METRICS if any(report.get(name) for report in reports.values())]
+    rows = {name: len(names) - number for number, name in enumerate(names)}
+    figure = look.blank(height=90 + (18 * len(reports) + 14) * len(names))
+    for number, (model, report) in enumerate(reports.items()):
+        found = [(rows[name], report[name]) for name in names if report.get(name)]
+        shift = 0.6 * ((len(reports) - 1) / 2 - number) / len(reports)
         figure.add_scatter(
-            x=part["value"],
-            y=part["metric"],
-            error_x=reach | {"thickness": 1.5, "width": 4},
+            x=[metric["value"] for _, metric in found],
+            y=[row + shift for row, _ in found],
+            error_x={
+                "array": [metric["high"] - metric["value"] for _, metric in found],
+                "arrayminus": [metric["value"] - metric["low"] for _, metric in found],
+                "thickness": 1.5,
+                "width": 4,
+            },
             mode="markers",
             marker={"size": 10},
-            name=str(model),
-            hovertemplate="%{y}: %{x:.3f}<extra>" + str(model) + "</extra>",
+            name=look.plain(model),
+            hovertemplate="%{x:.3f}<extra>" + look.plain(model) + "</extra>",
         )
-    figure.update_xaxes(title="on held-out sequences, with 95 % interval", range=[0, 1.02])
-    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(title="on held-out units, with 95 % interval", range=[0, 1.02])
+    figure.update_yaxes(
+        tickvals=list(rows.values()), ticktext=[METRICS[name] for name in names], showgrid=False
+    )
     return figure

@@ -69,11 +69,9 @@ def test_rare_actions_are_joined_and_no_event_is_lost():
 
 
 def test_models_are_compared_with_their_intervals():
-    frame = pd.DataFrame(
-        [("m1", "f1", 0.8, 0.7, 0.85), ("m2", "f1", 0.9, np.nan, np.nan)],
-        columns=["model", "metric", "value", "low", "high"],
-    )
-    first, second = overview.metric_comparison(frame).data
-    assert first.error_x.array == pytest.approx([0.05])
-    assert first.error_x.arrayminus == pytest.approx([0.1])
-    assert second.error_x.array == pytest.approx([0])
+    old = {"f1": {"value": 0.8, "low": 0.7, "high": 0.85}, "roc_auc": None, "positives": 9}
+    new = {"f1": {"value": 0.9, "low": 0.9, "high": 0.9}, "roc_auc": None, "positives": 9}
+    first, second = overview.metric_comparison({"m1": old, "m2": new}).data
+    assert (first.name, list(first.x), list(second.x)) == ("m1", [0.8], [0.9])
+    assert list(first.error_x.array) == pytest.approx([0.05])
+    assert list(first.error_x.arrayminus) == pytest.approx([0.1])

@@ -1,0 +1,109 @@
+"""The decision panel of a case: verdicts, skip and undo, each one key."""
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import SpoorError
+from core.review.deciding import DECISIONS, SCHEMES, covered_sequences, decide, undo
+from core.store import cases
+from core.store.cases import Case
+from pages._common import ago, analyst, home, text
+
+KEYS = {"confirmed": "A", "legitimate": "X", "unclear": "U"}
+
+
+def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
+    """Draw the panel that is always in sight."""
+    decided = not standing.empty
+    number = len(covered_sequences(case))
+    st.markdown("**Your decision**")
+    if decided:
+        last = standing.iloc[0]
+        st.info(
+            f"**{DECISIONS[last['decision']]}**, {text(last['analyst'])}, {ago(last['created_at'])}"
+        )
+    else:
+        st.caption(f"Covers {number} sequence{'s' if number > 1 else ''}. {waiting:,} waiting.")
+    for decision, label in DECISIONS.items():
+        st.button(
+            label,
+            key=f"verdict-{decision}",
+            shortcut=KEYS[decision],
+            on_click=_on_verdict,
+            args=(case.id, decision),
+            disabled=decided,
+            width="stretch",
+        )
+    st.selectbox(
+        "Scheme, if it is abuse",
+        list(SCHEMES),
+        index=None,
+        format_func=SCHEMES.__getitem__,
+        key=f"scheme-{case.id}",
+        disabled=decided,
+        placeholder="not named",
+    )
+    st.text_area("Note", key=f"note-{case.id}", height=76, disabled=decided, max_chars=2000)
+    onward = (case.id, case.dataset_id)
+    label = "Next case" if decided else "Skip"
+    st.button(label, key="skip", shortcut="Space", on_click=_on_skip, args=onward, width="stretch")
+    draw_undo()
+
+
+def draw_undo() -> None:
+    """Draw the button that takes back the last verdict."""
+    st.button("Undo my last", key="undo", shortcut="Backspace", on_click=_on_undo, width="stretch")
+
+
+def _on_verdict(case_id: int, decision: str) -> None:
+    scheme = st.session_state.get(f"scheme-{case_id}")
+    note = st.session_state.get(f"note-{case_id}") or ""
+    try:
+        following = decide(
+            home(),
+            case_id,
+            decision,
+            analyst=analyst(),
+            scheme=scheme,
+            note=note,
+            skipping=_skipped(),
+        )
+    except SpoorError as error:
+        st.toast(text(str(error)), icon=":material/block:")
+    else:
+        st.toast(f"{DECISIONS[decision]}. Backspace takes it back.", icon=":material/check:")
+        _show(following)
+
+
+def _on_skip(case_id: int, dataset_id: str) -> None:
+    """Put a case aside and open the next one; after the last, begin again."""
+    aside = [*_skipped(), case_id]
+    with home().engine.connect() as con:
+        following = cases.next_open(con, dataset_id, skipping=aside)
+        if following is None:
+            aside = [case_id]
+            following = cases.next_open(con, dataset_id, skipping=aside)
+    st.query_params["skipped"] = ",".join(str(number) for number in aside)
+    if following is None:
+        st.toast("No other case waits.")
+    else:
+        _show(following)
+
+
+def _on_undo() -> None:
+    try:
+        _show(undo(home(), analyst()))
+    except SpoorError as error:
+        st.toast(text(str(error)), icon=":material/block:")
+
+
+def _skipped() -> list[int]:
+    """Return the cases put aside in this sitting; they are in the URL."""
+    return [int(part) for part in st.query_params.get("skipped", "").split(",") if part.isdigit()]
+
+
+def _show(case_id: int | None) -> None:
+    if case_id is None:
+        st.query_params.pop("case", None)
+    else:
+        st.query_params["case"] = str(case_id)

@@ -1,0 +1,101 @@
+"""What a case shows: timeline, reasons, how the score adds up, events, history."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.charts import attribution
+from core.charts.look import duration, plain
+from core.charts.timeline import timeline
+from core.logs.frames import read_mapping
+from core.logs.mapping import extra_columns
+from core.schema import Column
+from pages._common import CHART, home, text
+
+Explanation = dict[str, Any]  # as `Explanation.to_dict` makes it
+
+
+def draw_timeline(
+    place: DeltaGenerator, events: pd.DataFrame, why: Explanation | None, *, by_time: bool
+) -> None:
+    """Draw the timeline, grey as long as the explanation is not there."""
+    parts = [] if why is None else why["events"]
+    figure = timeline(
+        events,
+        by_time=by_time,
+        values=[part["value"] for part in parts] or None,
+        details=[_strongest(part) for part in parts] or None,
+    )
+    key = "timeline" if parts else "timeline-grey"
+    place.plotly_chart(figure, key=key, config=CHART, alt="Timeline of the actor's events")
+
+
+def draw_reasons(why: Explanation) -> None:
+    """Draw the few sentences that say most."""
+    for reason in why["reasons"]:
+        colour, arrow = ("orange", "▲") if reason["value"] > 0 else ("violet", "▼")
+        at = "" if reason["event"] is None else f" · event {reason['event'] + 1}"
+        st.markdown(f":{colour}[**{arrow} {reason['value']:+.3f}**] {text(reason['text'])}{at}")
+
+
+def draw_why(why: Explanation) -> None:
+    """Draw how base value, whole sequence and events add up to the score."""
+    by_event = sum(part["value"] for part in why["events"])
+    whole = why["profile"]["value"]
+    st.markdown(
+        f"Base value **{why['base_value']:.4f}** (everything hidden), whole sequence "
+        f"**{whole:+.4f}**, {len(why['events'])} events **{by_event:+.4f}**: together "
+        f"**{why['base_value'] + whole + by_event:.4f}**. The score is **{why['score']:.4f}**."
+    )
+    parts = [why["profile"], *why["events"]]
+    names = ["whole sequence", *(f"event {number}" for number in range(1, len(parts)))]
+    figure = attribution.by_event(names, [part["value"] for part in parts])
+    st.plotly_chart(figure, key="by-event", config=CHART)
+    tokens = pd.DataFrame([token for part in parts for token in part["tokens"]])
+    joined = tokens.groupby("token", sort=False).agg(
+        value=("value", "sum"), words=("words", "first"), times=("value", "size")
+    )
+    several = joined["times"].map(lambda times: f" ({times} times)" if times > 1 else "")
+    figure = attribution.by_token((joined["words"] + several).tolist(), joined["value"].tolist())
+    st.plotly_chart(figure, key="by-token", config=CHART)
+    st.caption("This says what moved the score, not what made the actor act.")
+
+
+def draw_events(dataset_id: str, events: pd.DataFrame, why: Explanation | None) -> None:
+    """Draw the events as a table, with what each did to the score."""
+    extras = [name for name in extra_columns(read_mapping(home(), dataset_id)) if name in events]
+    kept = [Column.TIME, Column.ACTION, Column.ITEM, Column.AMOUNT, *extras]
+    table = events[kept].dropna(axis=1, how="all").reset_index(drop=True)
+    if Column.TIME in table:
+        gaps = events[Column.TIME].diff().dt.total_seconds()
+        table.insert(1, "after", gaps.map(duration, na_action="ignore").to_numpy())
+    if why is not None:
+        table.insert(0, "moved the score", [part["value"] for part in why["events"]])
+    table.insert(0, "event", range(1, len(table) + 1))
+    config = {
+        Column.TIME: st.column_config.DatetimeColumn("time (UTC)", format="D MMM YYYY HH:mm:ss"),
+        "moved the score": st.column_config.NumberColumn(format="%+.3f"),
+        Column.AMOUNT: st.column_config.NumberColumn(format="localized"),
+    }
+    st.dataframe(table, hide_index=True, column_config=config, height=420, placeholder="")
+
+
+def draw_history(every: pd.DataFrame, theirs: pd.DataFrame) -> None:
+    """Draw what was decided about the case, and the actor's other sequences."""
+    st.markdown("**Verdicts on this case**")
+    if every.empty:
+        st.caption("None yet.")
+    else:
+        columns = ["created_at", "analyst", "decision", "scheme", "note", "score", "undone_at"]
+        st.dataframe(every[columns], hide_index=True, placeholder="")
+    st.markdown("**All sequences of this actor**")
+    columns = [Column.SCORE, Column.EVENTS, Column.AMOUNT, Column.FIRST, Column.LAST]
+    shown = theirs[columns].sort_values(Column.SCORE, ascending=False)
+    st.dataframe(shown.dropna(axis=1, how="all"), hide_index=True)
+
+
+def _strongest(part: dict[str, Any]) -> str:
+    tokens = sorted(part["tokens"], key=lambda token: -abs(token["value"]))[:4]
+    return "<br>".join(f"{plain(t['words'], 70)} {t['value']:+.3f}" for t in tokens)

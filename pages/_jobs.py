@@ -1,0 +1,80 @@
+"""Long work as the pages show it: progress while it runs, how it ended."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.charts.look import duration
+from core.charts.overview import curve
+from core.store import jobs
+from core.store.home import now
+from core.store.jobs import Job
+from pages._common import CHART, home, refusals, text
+
+KINDS = {
+    "demo": "Loading the demonstration",
+    "import": "Importing",
+    "train": "Training",
+    "score": "Scoring",
+}
+
+
+def job_in_url(kinds: Sequence[str]) -> Job | None:
+    """Return the job the URL names, if it is of one of these kinds."""
+    job_id = st.query_params.get("job", "")
+    if not job_id.isdigit():
+        return None
+    with home().engine.connect() as con:
+        rows = jobs.newest(con, limit=200)
+        known = job_id in rows["id"].astype(str).tolist()
+        job = jobs.get(con, int(job_id)) if known else None
+    return job if job is not None and job.kind in kinds else None
+
+
+def show_running(kinds: Sequence[str] = tuple(KINDS)) -> bool:
+    """Show the jobs of these kinds that wait or run, live; say whether there are any."""
+    with home().engine.connect() as con:
+        frame = jobs.unfinished(con)
+    ids = frame.loc[frame["kind"].isin(list(kinds)), "id"].tolist()
+    if ids:
+        st.fragment(_draw_jobs, run_every=1.0)(ids)
+    return bool(ids)
+
+
+def _draw_jobs(ids: list[int]) -> None:
+    with home().engine.connect() as con:
+        present = [jobs.get(con, job_id) for job_id in ids]
+    if any(job.status not in ("queued", "running") for job in present):
+        st.rerun()
+    for job in present:
+        bar, stop = st.columns([7, 1], vertical_alignment="center")
+        bar.progress(job.progress, text=_progress_words(job))
+        stop.button(
+            "Stopping" if job.cancel_requested else "Stop",
+            key=f"stop-{job.id}",
+            on_click=_cancel,
+            args=(job.id,),
+            disabled=job.cancel_requested,
+            width="stretch",
+        )
+        if job.curve:
+            st.plotly_chart(curve(job.curve), key=f"curve-{job.id}", config=CHART)
+
+
+def _progress_words(job: Job) -> str:
+    words = f"**{KINDS.get(job.kind, job.kind)}** {text(subject(job))}: {text(job.message)}"
+    if job.started_at is not None and job.progress > 0.03:
+        spent = (now() - job.started_at).total_seconds()
+        words += f" · about {duration(spent * (1 - job.progress) / job.progress)} left"
+    return words
+
+
+def subject(job: Job) -> str:
+    """Say what a job is about."""
+    about = job.arguments.get("name") or job.arguments.get("dataset") or ""
+    return str(about)
+
+
+def _cancel(job_id: int) -> None:
+    with refusals(), home().engine.begin() as con:
+        jobs.cancel(con, job_id)

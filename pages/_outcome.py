@@ -1,0 +1,45 @@
+"""How a job ended, and the next step."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.store import datasets
+from core.store.jobs import Job
+from core.store.models import Model
+from pages._common import enqueue, home, refusals, text
+from pages._jobs import KINDS
+
+
+def ended_badly(job: Job) -> bool:
+    """Say why a job failed or was stopped, if it was."""
+    if job.status == "failed":
+        st.error(f"**{KINDS[job.kind]} failed.** {text(job.message)}", icon=":material/block:")
+    elif job.status == "cancelled":
+        st.warning(f"{KINDS[job.kind]} was stopped. Nothing is left of it.")
+    return job.status != "done"
+
+
+def draw_import_outcome(job: Job, active: Model | None) -> None:
+    """Say what an import brought in and offer to score it or to train on it."""
+    if ended_badly(job):
+        return
+    result: dict[str, Any] = job.result or {}
+    with refusals(), home().engine.connect() as con:
+        log = datasets.get(con, result["dataset"])
+    st.success(
+        f"**{text(log.name)}** is in: {log.accepted:,} events of {log.actors:,} actors in "
+        f"{log.sequences:,} sequences. {log.rejected:,} rows were rejected, {log.duplicate:,} "
+        f"are duplicates, {log.read:,} were read.",
+        icon=":material/check:",
+    )
+    with st.container(horizontal=True):
+        if active is not None and st.button(
+            "Score it with the active model", icon=":material/speed:"
+        ):
+            enqueue("score", {"model": active.id, "dataset": log.id})
+            st.switch_page("pages/queue.py", query_params={"dataset": log.id})
+        if st.button("Train a model on it", icon=":material/model_training:"):
+            st.switch_page("pages/train.py", query_params={"dataset": log.id})
+        if st.button("Look at it", icon=":material/database:"):
+            st.switch_page("pages/data_sets.py", query_params={"dataset": log.id})

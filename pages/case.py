@@ -1,0 +1,106 @@
+"""Case: what happened here, and is it abuse."""
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import SpoorError
+from core.logs.frames import read_events, read_sequences
+from core.review.deciding import covered_sequences
+from core.scoring.cases import read_scores
+from core.store import cases, datasets, models, runs, verdicts
+from core.store.cases import Case
+from pages._common import explain, home, refusals, score_word, text
+from pages._decision import draw_decision, draw_undo
+from pages._evidence import draw_events, draw_history, draw_reasons, draw_timeline, draw_why
+
+
+def case_in_url() -> Case | None:
+    """Return the case the URL names, or the first that waits."""
+    wanted = st.query_params.get("case", "")
+    with home().engine.connect() as con:
+        if wanted.isdigit():
+            return cases.get(con, int(wanted))
+        waiting = cases.open_by_dataset(con)
+        for dataset_id in datasets.all_datasets(con)["id"]:
+            if waiting.get(dataset_id):
+                first = cases.next_open(con, dataset_id, skipping=[])
+                return cases.get(con, int(first or 0))
+    return None
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def sequences_of(run_id: str, dataset_id: str, actor_id: str) -> pd.DataFrame:
+    """Return an actor's sequences with their scores."""
+    sequences = read_sequences(home(), dataset_id)
+    theirs = sequences[sequences["actor_id"] == actor_id]
+    return theirs.merge(read_scores(home(), run_id), on=["sequence_id", "actor_id"])
+
+
+with refusals():
+    case = case_in_url()
+if case is None:
+    st.title("Case")
+    st.success("No case waits. Score a data set to fill the queue.", icon=":material/done_all:")
+    st.page_link("pages/data_sets.py", label="Data sets", icon=":material/database:")
+    draw_undo()
+    st.stop()
+
+with home().engine.connect() as con:
+    model = models.get(con, runs.get(con, case.run_id).model_id)
+    threshold = models.threshold(con, model.id)
+    every = verdicts.of_case(con, case.id)
+    waiting = cases.open_by_dataset(con).get(case.dataset_id, 0)
+with refusals():
+    theirs = sequences_of(case.run_id, case.dataset_id, case.actor_id)
+scores = theirs.set_index("sequence_id")["score"]
+
+main, side = st.columns([3.7, 1], gap="medium")
+with side, st.container(key="decision", border=True):
+    draw_decision(case, every[every["undone_at"].isna()], waiting)
+
+with main:
+    st.markdown(f"### {text(case.actor_id)}")
+    facts = st.columns([1.2, 1, 1, 1.2, 1.6])
+    facts[0].metric(score_word(model).capitalize(), f"{case.score:.3f}")
+    facts[1].metric("Threshold", f"{threshold:.3f}")
+    facts[2].metric("Events", f"{case.events:,}")
+    facts[3].metric("Amount", "none" if case.amount is None else f"{case.amount:,.2f}")
+    facts[4].metric("Model", model.id)
+
+    look_at = covered_sequences(case)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = look_at[0]
+        if len(look_at) > 1:
+            chosen = st.selectbox(
+                "Sequence",
+                look_at,
+                format_func=lambda i: f"{look_at.index(i) + 1} of {len(look_at)}, {scores[i]:.3f}",
+                key=f"sequence-{case.id}",
+                width=200,
+            )
+        with refusals():
+            events = read_events(home(), case.dataset_id, sequences=[chosen])
+        timed = bool(events["ts"].notna().all())
+        axis = st.segmented_control(
+            "Axis", ["Real time", "In order"] if timed else ["In order"],
+            default="Real time" if timed else "In order", required=True, key="axis",
+        )  # fmt: skip
+    place = st.empty()
+    draw_timeline(place, events, None, by_time=axis == "Real time")
+    why = None
+    try:
+        with st.spinner("Working out why (the first time takes some seconds) ..."):
+            why = explain(model.id, case.dataset_id, chosen)
+        draw_timeline(place, events, why, by_time=axis == "Real time")
+        draw_reasons(why)
+    except SpoorError as error:
+        st.warning(f"No explanation: {text(str(error))}")
+
+    tab_events, tab_why, tab_history = st.tabs(["Events", "Why", "History"])
+    with tab_events:
+        draw_events(case.dataset_id, events, why)
+    with tab_why:
+        if why is not None:
+            draw_why(why)
+    with tab_history:
+        draw_history(every, theirs)

@@ -1,0 +1,103 @@
+"""Data sets: what do we hold."""
+
+import streamlit as st
+
+from core.charts.overview import actions_over_time, lengths
+from core.logs.frames import read_rejected, read_sequences
+from core.logs.labels import attach_labels
+from core.logs.over_time import actions_over_time as count_actions
+from core.logs.proposal import inspect_log
+from core.review.exporting import to_csv
+from core.store import datasets, labels, models
+from core.store.datasets import Dataset
+from pages._common import CHART, choose_dataset, enqueue, home, keep_upload, refusals, text
+from pages._jobs import show_running
+from pages._quality import draw_quality
+
+
+def draw_pictures(dataset: Dataset) -> None:
+    """Draw how long sequences are and what happens when."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("**Length of sequences**")
+        st.plotly_chart(
+            lengths(read_sequences(home(), dataset.id)["events"].tolist()), config=CHART
+        )
+    with right:
+        st.markdown("**Actions over time**")
+        counted = count_actions(home(), dataset.id)
+        if counted.empty:
+            st.caption("The log has no time.")
+        else:
+            st.plotly_chart(actions_over_time(counted), config=CHART)
+
+
+def draw_labels(dataset: Dataset) -> None:
+    """Let the analyst attach what somebody else already knows."""
+    with home().engine.connect() as con:
+        present = labels.counts(con, dataset.id)
+    if present:
+        st.write(f"{present.get(True, 0):,} labels say abuse, {present.get(False, 0):,} say not.")
+    uploaded = st.file_uploader("A file with an id and a label in each row", key="labels")
+    if uploaded is None:
+        return
+    with refusals():
+        path = keep_upload(uploaded)
+        columns = inspect_log(path).columns["name"].tolist()
+        places = st.columns(4)
+        key = places[0].selectbox("Column of ids", columns)
+        label = places[1].selectbox("Column of labels", columns, index=len(columns) - 1)
+        split = places[2].selectbox("Column of splits", columns, index=None, placeholder="none")
+        units = ["actor", "session", "sequence"]
+        unit = places[3].selectbox("About", units, index=None, placeholder="whatever matches best")
+        value = st.text_input("The value that means abuse", placeholder="1, true, yes ...")
+        if st.button("Attach", type="primary"):
+            found = attach_labels(
+                home(), dataset.id, path, key=key, label=label, on=unit, positive=value or None,
+                split=split,
+            )  # fmt: skip
+            st.success(
+                f"{found.attached:,} labels attached to {found.on}s, {found.unmatched:,} ids of "
+                "the file are not in the log."
+            )
+
+
+st.title("Data sets")
+show_running(("import", "score"))
+dataset = choose_dataset()
+draw_quality(dataset.quality)
+with refusals():
+    rejected = read_rejected(home(), dataset.id)
+    with home().engine.connect() as con:
+        active = models.active(con)
+    with st.container(horizontal=True):
+        if active is not None and st.button("Score with the active model", icon=":material/speed:"):
+            enqueue("score", {"model": active.id, "dataset": dataset.id})
+            st.rerun()
+        if st.button("Train a model on it", icon=":material/model_training:"):
+            st.switch_page("pages/train.py", query_params={"dataset": dataset.id})
+        st.download_button(
+            f"Rejected rows ({len(rejected):,})",
+            to_csv(rejected),
+            f"{dataset.id}-rejected.csv",
+            disabled=rejected.empty,
+            icon=":material/download:",
+        )
+    draw_pictures(dataset)
+
+with st.expander("Attach labels from elsewhere"):
+    draw_labels(dataset)
+with st.expander("How it was imported"):
+    st.caption(text(f"From {dataset.source}, {dataset.created_at:%d %b %Y %H:%M} UTC."))
+    st.json(dataset.mapping, expanded=2)
+with st.expander("Delete this data set"):
+    st.write(
+        "This takes its events, labels, scores, cases, verdicts and explanations with it, for "
+        "good. Models trained on it stay."
+    )
+    typed = st.text_input(f"Type its name, {dataset.name}, to delete it", key="typed")
+    if st.button("Delete for good", disabled=typed != dataset.name, icon=":material/delete:"):
+        with refusals():
+            datasets.delete_dataset(home(), dataset.id)
+        st.toast(f"{dataset.name} is deleted.")
+        st.switch_page("pages/data_sets.py")

@@ -1,0 +1,93 @@
+"""Import: is this log good, and in."""
+
+import json
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import BadInput
+from core.logs.mapping import parse_mapping
+from core.logs.proposal import Inspection, inspect_log
+from core.store import models
+from pages._common import enqueue, home, keep_upload, refusals, text
+from pages._jobs import job_in_url, show_running
+from pages._mapping import edit_kinds, edit_roles, edit_rule
+from pages._outcome import draw_import_outcome
+from pages._quality import draw_quality
+
+
+@st.cache_data(max_entries=20, show_spinner="Looking at the log ...")
+def look(path: str, _changed: float, decided: str | None) -> Inspection:
+    """Inspect a file; the same file under the same mapping is inspected once."""
+    return inspect_log(path, mapping=None if decided is None else parse_mapping(decided))
+
+
+def choose_file() -> None:
+    """Offer a drop zone and a path, then start again with the file in the URL."""
+    uploaded = st.file_uploader("Drop a log here", key="upload")
+    st.caption(
+        "One row per event: CSV, TSV, text in columns, JSON lines or Parquet; gzip, zstd and zip "
+        "are fine. Up to 500 MB here; for more, put the file on the server and name its path."
+    )
+    given = st.text_input("Or a path on the server", placeholder="/data/logs/october.csv.gz")
+    path = keep_upload(uploaded) if uploaded is not None else Path(given.strip()) if given else None
+    if path is not None:
+        st.query_params["file"] = str(path)
+        st.query_params.pop("job", None)
+        st.rerun()
+
+
+st.title("Import a log")
+path = st.query_params.get("file", "")
+running = show_running(("import",))
+finished = job_in_url(("import",))
+if finished is not None and not running:
+    with home().engine.connect() as con:
+        draw_import_outcome(finished, models.active(con))
+if not path:
+    choose_file()
+    st.stop()
+
+with refusals():
+    if not Path(path).exists():
+        raise BadInput(f"There is nothing at '{path}'. Accepted: a file, a folder or a pattern.")
+    changed = Path(path).stat().st_mtime
+    first = look(path, changed, None)
+head, other = st.columns([4, 1], vertical_alignment="center")
+head.markdown(f"**{text(Path(path).name)}** · {first.format.kind}, {first.format.encoding}")
+if other.button("Another file", icon=":material/undo:", width="stretch"):
+    st.query_params.clear()
+    st.rerun()
+
+st.subheader("Which column is what")
+roles = edit_roles(path, first.columns["name"].tolist(), first.mapping)
+rule = edit_rule(path, first.mapping)
+with st.expander("The other columns", expanded=len(first.columns) <= 12):
+    kinds = edit_kinds(path, first.columns, roles)
+drop = st.toggle("Drop rows that repeat an earlier row (repetition is behaviour: usually keep)")
+with refusals():
+    decided = json.dumps(
+        {
+            "roles": roles,
+            "columns": kinds,
+            "format": first.format.model_dump(),
+            "sequence": rule,
+            "duplicates": "drop" if drop else "keep",
+        }
+    )
+    checked = look(path, changed, decided)
+
+st.subheader("What comes out")
+draw_quality(checked.quality)
+if not checked.preview.empty:
+    shown = checked.preview.drop(columns=["row"]).dropna(axis=1, how="all")
+    st.caption("The first ten events, as they will be stored.")
+    st.dataframe(shown, hide_index=True, height=388)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    name = st.text_input("Name of the data set", Path(path).name.split(".")[0], width=320)
+    blocked = running or "problem" in checked.quality
+    if st.button("Import", type="primary", icon=":material/download:", disabled=blocked):
+        mapping = checked.mapping.model_dump(mode="json")
+        enqueue("import", {"path": path, "name": name or None, "mapping": mapping})
+        st.query_params.pop("file", None)
+        st.rerun()

@@ -1,0 +1,138 @@
+"""Queue: which case next."""
+
+import pandas as pd
+import streamlit as st
+
+from core.charts.look import RISK
+from core.charts.overview import score_histogram
+from core.logs.frames import read_sequences
+from core.review import exporting, policy
+from core.scoring.cases import read_scores
+from core.store import cases, explanations, models, runs
+from core.store.runs import Run
+from pages._common import CHART, ago, analyst, choose_dataset, home, open_case, refusals, score_word
+from pages._jobs import show_running
+
+WITH_REASONS = 60  # rows whose reasons are looked up
+COLUMNS = {
+    "score": st.column_config.ProgressColumn(
+        "risk", min_value=0, max_value=1, format="%.3f", color=RISK, width=140
+    ),
+    "actor_id": st.column_config.TextColumn("actor", width=150),
+    "amount": st.column_config.NumberColumn("amount", format="localized", width=100),
+    "events": st.column_config.NumberColumn("events", format="localized", width=70),
+    "last_ts": st.column_config.DatetimeColumn(
+        "last event (UTC)", format="D MMM YYYY HH:mm", width=140
+    ),
+    "waiting": st.column_config.TextColumn("waiting", width=90),
+    "decision": st.column_config.TextColumn("decision", width=90),
+    "analyst": st.column_config.TextColumn("by", width=90),
+    "reasons": st.column_config.TextColumn("why", width="large"),
+}
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def actor_view(run_id: str, dataset_id: str) -> tuple[pd.Series, float | None]:
+    """Return the score of each actor and the days the log covers."""
+    by_actor = policy.actor_scores(read_scores(home(), run_id))
+    return by_actor, policy.days_covered(read_sequences(home(), dataset_id))
+
+
+@st.fragment
+def draw_the_line(run: Run, in_force: float, word: str) -> None:
+    """Let the analyst move the threshold and see what it means before it counts."""
+    with refusals():
+        by_actor, days = actor_view(run.id, run.dataset_id)
+    picture, control = st.columns([3, 2], gap="medium", vertical_alignment="center")
+    with control:
+        value = st.slider("Threshold", 0.0, 1.0, in_force, 0.005, key=f"line-{run.id}-{in_force}")
+        load = policy.workload(by_actor, days, value)
+        pace = "" if load.per_day is None else f", about **{load.per_day:,.1f} a day**"
+        st.markdown(f"**{load.cases:,} cases** of {len(by_actor):,} actors{pace}")
+        if st.button("Put in force", disabled=value == in_force, icon=":material/gavel:"):
+            with refusals():
+                policy.put_in_force(home(), run, value, analyst())
+            st.rerun()
+    figure = score_histogram(by_actor.tolist(), value, word=word)
+    picture.plotly_chart(figure, key="histogram", config=CHART)
+
+
+def reasons_of(queue: pd.DataFrame) -> list[str]:
+    """Return the two strongest facts of each case that is explained already."""
+    found = []
+    with home().engine.connect() as con:
+        for case in queue.head(WITH_REASONS).to_dict("records"):
+            key = (case["model_id"], case["dataset_id"], case["sequence_id"])
+            known = (explanations.get(con, *key) or {}).get("reasons", [])
+            towards = [
+                reason["text"].split(" (usual")[0] for reason in known if reason["value"] > 0
+            ]
+            found.append(" · ".join(towards[:2]))
+    return found + [""] * (len(queue) - len(found))
+
+
+st.title("Queue")
+show_running(("score", "demo"))
+chooser, view, search = st.columns([2, 1.2, 2], vertical_alignment="bottom")
+with chooser:
+    dataset = choose_dataset()
+with home().engine.connect() as con:
+    run = runs.newest(con, dataset.id)
+    model = None if run is None else models.get(con, run.model_id)
+    threshold = 0.0 if model is None else models.threshold(con, model.id)
+if run is None or model is None:
+    st.info("Nothing has scored this log yet: train a model on it, or score it with one you have.")
+    st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+    st.page_link("pages/models.py", label="Score with a model", icon=":material/balance:")
+    st.stop()
+shown = view.segmented_control(
+    "Show", ["Waiting", "Decided"], default="Waiting", required=True, key="show"
+)
+wanted = search.text_input(
+    "Find an actor", key="actor", type="search", placeholder="part of the id"
+)
+
+with home().engine.connect() as con:
+    queue = cases.queue(con, dataset.id, decided=shown == "Decided")
+if wanted:
+    queue = queue[queue["actor_id"].str.contains(wanted, case=False, regex=False)]
+queue = queue.reset_index(drop=True)
+
+with st.expander(f"Threshold {threshold:.3f}, scores of {model.id} from {ago(run.created_at)}"):
+    draw_the_line(run, threshold, score_word(model))
+
+if queue.empty:
+    st.success("No case waits here." if shown == "Waiting" else "Nothing is decided here yet.")
+else:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if shown == "Waiting" and st.button(
+            "Start reviewing", type="primary", icon=":material/arrow_forward:", shortcut="N"
+        ):
+            open_case(int(queue["id"][0]))
+        st.caption(f"{len(queue):,} cases, highest first. Click a row to open it.")
+    table = queue.assign(waiting=queue["created_at"].map(ago), reasons=reasons_of(queue))
+    order = ["score", "actor_id", "amount", "events", "last_ts"]
+    order += ["waiting"] if shown == "Waiting" else ["decision", "analyst"]
+    picked = st.dataframe(
+        table,
+        column_order=[*(c for c in order if table[c].notna().any()), "reasons"],
+        column_config=COLUMNS,
+        hide_index=True,
+        height=min(38 + 35 * len(table), 600),
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"queue-{dataset.id}-{shown}",
+    )
+    if picked.selection.rows:
+        open_case(int(queue["id"][picked.selection.rows[0]]))
+
+with st.expander("Export"), refusals():
+    for name, frame in {
+        "verdicts": exporting.verdicts_of(home(), dataset.id),
+        "scores": exporting.scores_of(home(), dataset.id, run.id),
+    }.items():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"{len(frame):,} {name}", width=160)
+            file = f"{dataset.id}-{name}"
+            st.download_button("CSV", exporting.to_csv(frame), f"{file}.csv", "text/csv")
+            st.download_button("Parquet", exporting.to_parquet(frame), f"{file}.parquet")

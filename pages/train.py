@@ -1,0 +1,114 @@
+"""Train: can we do better."""
+
+import streamlit as st
+
+from core.charts.overview import curve, metric_comparison
+from core.errors import BadInput
+from core.logs.frames import read_sequences
+from core.model.units import MIN_LABELS, bags_of
+from core.review.deciding import class_counts
+from core.store import jobs, labels, models, verdicts
+from core.store.datasets import Dataset
+from core.store.jobs import Job
+from pages._common import CHART, ago, choose_dataset, enqueue, home, refusals, text
+from pages._jobs import show_running
+from pages._metrics import reports_of
+from pages._outcome import ended_badly
+
+
+def what_is_known(dataset: Dataset) -> tuple[bool, str | None]:
+    """Draw what a training would learn from; return whether there is any, and what forbids it."""
+    decided = class_counts(home(), dataset.id)
+    with home().engine.connect() as con:
+        outside = labels.counts(con, dataset.id)
+        given = labels.of_dataset(con, dataset.id), verdicts.of_dataset(con, dataset.id)
+    abuse, normal, unused, sequences = st.columns(4)
+    abuse.metric("Abuse", decided["confirmed"] + outside.get(True, 0), border=True,
+        help="Confirmed verdicts and outside labels")  # fmt: skip
+    normal.metric("Legitimate", decided["legitimate"] + outside.get(False, 0), border=True,
+        help="Legitimate verdicts and outside labels")  # fmt: skip
+    unused.metric("Unclear", decided["unclear"], border=True, help="Never trains")
+    sequences.metric("Sequences", f"{dataset.sequences:,}", border=True)
+    try:
+        bags = bags_of(read_sequences(home(), dataset.id), *given)
+    except BadInput as error:
+        return True, str(error)
+    return bags is not None, None
+
+
+def draw_result(job: Job) -> None:
+    """Draw what the last training brought, beside the active model on the same held-out units."""
+    st.subheader(f"The last training, {ago(job.finished_at)}")
+    if ended_badly(job):
+        return
+    result = job.result or {}
+    reports = reports_of(str(result["model"]), result["metrics"])
+    if job.curve:
+        st.plotly_chart(curve(job.curve), key="last-curve", config=CHART)
+    if reports:
+        test = result["metrics"]["test"]
+        st.caption(
+            f"Held out: {test['positives']} of abuse, {test['negatives']} legitimate. With few "
+            "of them the intervals are wide, and a difference inside them is no difference."
+        )
+        st.plotly_chart(metric_comparison(reports), key="comparison", config=CHART)
+    else:
+        st.write(
+            "Pre-trained only: its score is *unusualness*, how badly the model can guess what the "
+            "sequence holds. Score the log with it, review, and train again on your verdicts."
+        )
+    with st.container(horizontal=True):
+        if st.button("Score this log with it", type="primary", icon=":material/speed:"):
+            enqueue("score", {"model": result["model"], "dataset": job.arguments["dataset"]})
+            st.switch_page(
+                "pages/queue.py", query_params={"dataset": str(job.arguments["dataset"])}
+            )
+        if st.button("Compare and promote", icon=":material/balance:"):
+            st.switch_page("pages/models.py", query_params={"model": str(result["model"])})
+
+
+st.title("Train")
+dataset = choose_dataset()
+with refusals():
+    labelled, refused = what_is_known(dataset)
+with home().engine.connect() as con:
+    known = models.all_models(con)
+    past = jobs.newest(con, "train")
+
+if refused is not None:
+    st.warning(text(refused), icon=":material/block:")
+elif not labelled:
+    st.info(
+        "No verdicts and no labels yet, so the model will only learn what this log looks like "
+        f"(pre-training) and score how unusual a sequence is. {MIN_LABELS} verdicts of each class "
+        "are enough to train on."
+    )
+with st.form("training", border=True):
+    start, epochs, seed = st.columns([3, 1, 1])
+    parents = known.loc[known["dataset_id"].eq(dataset.id) | known["status"].eq("active"), "id"]
+    parent = start.selectbox(
+        "Start from", parents.tolist() if labelled else [],
+        index=0 if labelled and len(parents) else None,
+        placeholder="scratch", disabled=not labelled,
+        help="A model that knows this log already learns faster and from fewer verdicts.",
+    )  # fmt: skip
+    rounds = epochs.number_input("Rounds", 1, 100, value=None, placeholder="default")
+    number = seed.number_input("Seed", 0, value=0)
+    label = "Train a candidate" if labelled else "Pre-train on this log"
+    sent = st.form_submit_button(
+        label, type="primary", icon=":material/play_arrow:", disabled=refused is not None
+    )
+if sent:
+    arguments = {"dataset": dataset.id, "parent": parent, "seed": number, "epochs": rounds}
+    enqueue("train", {name: value for name, value in arguments.items() if value is not None})
+    st.rerun()
+
+running = show_running(("train",))
+ended = past[
+    past["arguments"].map(lambda arguments: arguments.get("dataset") == dataset.id)
+    & past["finished_at"].notna()
+]
+if not running and not ended.empty:
+    with home().engine.connect() as con:
+        newest = jobs.get(con, int(ended.iloc[0]["id"]))
+    draw_result(newest)

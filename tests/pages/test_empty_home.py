@@ -1,0 +1,36 @@
+import pytest
+
+PAGES = ["home", "queue", "case", "import_log", "data_sets", "train", "models"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_an_empty_home(open_page, page):
+    app = open_page(page)
+    assert not app.exception
+    assert not app.error
+    assert app.title
+
+
+@pytest.mark.parametrize("page", ["queue", "data_sets", "train"])
+def test_pages_that_need_a_log_say_how_to_get_one(open_page, page):
+    assert open_page(page).info[0].value.startswith("No log yet. Import one, or load")
+
+
+def test_an_empty_home_offers_the_demonstration(open_page):
+    app = open_page("home")
+    assert [button.label for button in app.button] == ["Load the demonstration"]
+
+
+def test_a_case_that_does_not_exist_is_refused_in_words(open_page):
+    app = open_page("case", case="4711")
+    assert "There is no case 4711" in app.error[0].value
+    assert not app.exception
+
+
+def test_the_analyst_has_a_name_from_the_start(open_page):
+    assert open_page("home").sidebar.text_input(key="analyst").value == "analyst"
+
+
+def test_a_path_that_does_not_exist_is_refused_in_words(open_page):
+    app = open_page("import_log", file="/nowhere/log.csv")
+    assert "There is nothing at" in app.error[0].value
