@@ -25,7 +25,7 @@ FACT_ENDINGS: Final = (
 _TAKEN: Final = frozenset(
     {
         *(value for name, value in vars(Column).items() if name.isupper()),
-        *("line", "text", "refused", "file", "raw", "key", "pattern", "window"),
+        *("actor", "items", "actions", "pattern"),
         *("gap", "burst_10s", "burst_1m", "nth", "hour", "repeat_action", "same_item"),
         *(f"{role}{end}" for role in ("actor", "item", "items", "amount") for end in FACT_ENDINGS),
     }

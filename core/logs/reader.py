@@ -210,9 +210,11 @@ def _create_view_of_fields(
 
 def _create_view_of_json(con: duckdb.DuckDBPyConnection) -> list[str]:
     keys = con.execute(
-        """SELECT key FROM (SELECT unnest(json_keys("@text")) AS key, "@row" FROM lines
-            WHERE json_valid("@text") AND json_type("@text") = 'OBJECT')
-        GROUP BY key ORDER BY min("@row"), key"""
+        """SELECT keys[place] AS key FROM (
+            SELECT *, unnest(range(1, len(keys) + 1)) AS place FROM (
+                SELECT json_keys("@text") AS keys, min("@row") AS first FROM lines
+                WHERE json_valid("@text") AND json_type("@text") = 'OBJECT' GROUP BY keys))
+        GROUP BY key ORDER BY min((first, place))"""
     ).fetchall()
     if not keys:
         raise BadInput("No line is a JSON object. Accepted: one JSON object per line.")

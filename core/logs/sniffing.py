@@ -88,15 +88,14 @@ def guess_delimiter(head: str) -> str:
 
 
 def guess_header(rows: list[list[str]]) -> bool:
-    """Tell whether the first row holds names: all filled, all different, none a value."""
+    """Tell whether the first row holds names: mostly filled, none a value or seen again below."""
     first, others = rows[0], rows[1:201]
     cells = [cell.strip() for cell in first]
-    if not all(cells) or len(set(cells)) < len(cells):
-        return len(set(cells)) == len(cells) and sum(map(bool, cells)) > len(cells) / 2
-    if any(_VALUE.fullmatch(cell) for cell in cells):
+    filled = [cell for cell in cells if cell]
+    if len(filled) <= len(cells) / 2 or any(_VALUE.fullmatch(cell) for cell in filled):
         return False
     below = [{row[n].strip() for row in others if n < len(row)} for n in range(len(cells))]
-    if any(cell in seen for cell, seen in zip(cells, below, strict=True)):
+    if any(cell and cell in seen for cell, seen in zip(cells, below, strict=True)):
         return False
     return any(_unlike(cell, seen) for cell, seen in zip(cells, below, strict=True))
 

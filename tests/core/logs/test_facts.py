@@ -1,0 +1,284 @@
+"""Facts against a slow, plain Python reading of what they mean."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.logs.engine import connect, scratch_folder
+from core.logs.events import create_events
+from core.logs.frames import read_events, read_sequences
+from core.logs.importing import import_log
+from core.logs.mapping import Mapping
+from core.logs.measuring import (
+    add_event_facts,
+    add_profiles,
+    measure_actor,
+    measure_sequences,
+)
+from core.store.home import Home
+
+TIMED = Mapping.model_validate(
+    {
+        "roles": {"actor": "user", "time": "at", "action": "what", "item": "item",
+                  "amount": "price", "session": None, "event_id": None},
+        "columns": {"ip": "entity", "stars": "numeric"},
+    }
+)  # fmt: skip
+TIMELESS = Mapping.model_validate(
+    {
+        "roles": {"actor": "user", "time": None, "action": "what", "item": "item",
+                  "amount": None, "session": None, "event_id": None},
+        "columns": {"ip": "entity", "stars": "numeric", "at": "ignore", "price": "ignore"},
+    }
+)  # fmt: skip
+
+BASE = 1_600_000_000  # 2020-09-13 12:26:40 UTC
+
+EVENT = st.fixed_dictionaries(
+    {
+        "user": st.sampled_from(["u1", "u2", "u3"]),
+        "at": st.sampled_from([0, 0, 5, 10, 11, 60, 61, 1800, 3600, 3601, 7200]).map(
+            lambda seconds: BASE + seconds
+        ),
+        "what": st.sampled_from(["view", "buy"]),
+        "item": st.sampled_from(["i1", "i2", None]),
+        "price": st.sampled_from([1, 2, 4, None]),
+        "ip": st.sampled_from(["p1", "p2", None]),
+        "stars": st.sampled_from([1, 5, None]),
+    }
+)
+LOGS = st.lists(EVENT, min_size=1, max_size=14)
+SLOW = settings(max_examples=40, deadline=None)
+
+
+def measure(log: list[dict[str, Any]], mapping: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the events by row and the sequences of a log, without files."""
+    rows = pd.DataFrame(log).astype(object)
+    rows = rows.where(rows.notna(), None).map(lambda cell: None if cell is None else str(cell))
+    numbers = range(1, len(log) + 1)
+    rows = rows.assign(**{"@row": numbers, "@line": numbers, "@text": [str(e) for e in log]})
+    with scratch_folder() as scratch, connect(scratch) as con:
+        con.register("rows", rows)
+        con.execute(
+            """CREATE VIEW source AS SELECT *, NULL AS "@refused", NULL AS "@file" FROM rows"""
+        )
+        create_events(con, mapping, "log")
+        add_event_facts(con, mapping, source="cut", target="events")
+        add_profiles(con, mapping, ["view", "buy"])
+        events = con.execute('SELECT * FROM events ORDER BY "row"').df()
+        return events, con.execute("SELECT * FROM sequences ORDER BY sequence_id").df()
+
+
+def cells(frame: pd.DataFrame) -> list[list[Any]]:
+    """Return a frame's cells with None for what is missing."""
+    plain = frame.astype(object)
+    return plain.where(plain.notna(), None).to_numpy().tolist()
+
+
+def plain_facts(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Compute timed facts event by event, looking only at what came before."""
+    order = sorted(range(len(log)), key=lambda row: (log[row]["at"], row))
+    facts: list[dict[str, Any]] = [{} for _ in log]
+    for place, row in enumerate(order):
+        event = log[row]
+        before = [log[earlier] for earlier in order[:place]]
+        own = [past for past in before if past["user"] == event["user"]]
+        others = [past for past in before if past["user"] != event["user"]]
+
+        def recent(events: list[dict[str, Any]], seconds: int, now: int) -> list[dict[str, Any]]:
+            return [past for past in events if past["at"] >= now - seconds]
+
+        now = event["at"]
+        hour = [*recent(own, 3600, now), event]
+        fact: dict[str, Any] = {
+            "nth": len(own) + 1,
+            "gap": now - own[-1]["at"] if own else None,
+            "burst_10s": len(recent(own, 10, now)) + 1,
+            "burst_1m": len(recent(own, 60, now)) + 1,
+            "actor_1h": len(hour),
+            "items_1h": len({past["item"] for past in hour} - {None}),
+            "ip_distinct_1h": len({past["ip"] for past in hour} - {None}),
+        }
+        fact["ip_ratio_1h"] = len(hour) / fact["ip_distinct_1h"] if fact["ip_distinct_1h"] else None
+        run = 1
+        while run <= len(own) and own[-run]["what"] == event["what"]:
+            run += 1
+        fact["repeat_action"] = run
+        if (item := event["item"]) is not None:
+            on_item = [past for past in before if past["item"] == item]
+            by_others = [past for past in others if past["item"] == item]
+            in_hour = [*recent(on_item, 3600, now), event]
+            same = bool(own) and own[-1]["item"] == item
+            fact |= {
+                "same_item": "yes" if same else "no",
+                "item_own": len(on_item) - len(by_others) + 1,
+                "item_seen": len(by_others),
+                "item_events_1h": len(in_hour),
+                "item_actors_1h": len({past["user"] for past in in_hour}),
+            }
+            fact["item_ratio_1h"] = fact["item_events_1h"] / fact["item_actors_1h"]
+            prices = [past["price"] for past in by_others if past["price"] is not None]
+            stars = [past["stars"] for past in by_others if past["stars"] is not None]
+            if prices and event["price"] is not None:
+                fact["amount_vs_item"] = event["price"] / np.mean(prices)
+            if stars and event["stars"] is not None:
+                fact["stars_vs_item"] = event["stars"] - np.mean(stars)
+        if (ip := event["ip"]) is not None:
+            with_ip = [past for past in before if past["ip"] == ip]
+            mine = [past for past in with_ip if past["user"] == event["user"]]
+            fact |= {
+                "ip_own": len(mine) + 1,
+                "ip_1h": len(recent(mine, 3600, now)) + 1,
+                "ip_actors": len({past["user"] for past in [*with_ip, event]}),
+                "ip_seen": len(with_ip) - len(mine),
+            }
+        facts[row] = fact
+    return facts
+
+
+TIMED_FACTS = [
+    "nth", "gap", "burst_10s", "burst_1m", "actor_1h", "items_1h", "ip_distinct_1h", "ip_ratio_1h",
+    "repeat_action", "same_item", "item_own", "item_seen", "item_events_1h", "item_actors_1h",
+    "item_ratio_1h", "amount_vs_item", "stars_vs_item", "ip_own", "ip_1h", "ip_actors", "ip_seen",
+]  # fmt: skip
+
+
+@SLOW
+@given(log=LOGS)
+def test_timed_facts_are_what_an_observer_at_that_moment_would_count(
+    log: list[dict[str, Any]],
+) -> None:
+    events, _ = measure(log, TIMED)
+    expected = cells(pd.DataFrame(plain_facts(log), columns=TIMED_FACTS))
+    for found, wanted in zip(cells(events[TIMED_FACTS]), expected, strict=True):
+        assert found == pytest.approx(wanted, abs=1e-5)
+
+
+@SLOW
+@given(log=LOGS, extra=st.lists(EVENT, max_size=5))
+def test_what_comes_later_changes_no_fact(
+    log: list[dict[str, Any]], extra: list[dict[str, Any]]
+) -> None:
+    later = [event | {"at": BASE + 7200} for event in extra]
+    before, _ = measure(log, TIMED)
+    after, _ = measure(log + later, TIMED)
+    assert cells(before.drop(columns="partition")) == cells(
+        after.head(len(log)).drop(columns="partition")
+    )
+
+
+@SLOW
+@given(log=LOGS, order=st.permutations(["u1", "u2", "u3"]))
+def test_without_time_the_order_of_actors_changes_nothing(
+    log: list[dict[str, Any]], order: list[str]
+) -> None:
+    log = sorted([*log, *log], key=lambda event: str(event["user"]))
+    moved = [event for user in order for event in log if event["user"] == user]
+    one, sequences = measure(log, TIMELESS)
+    two, moved_sequences = measure(moved, TIMELESS)
+    keys = ["actor_id", "position"]
+    assert cells(one.drop(columns="row").sort_values(keys)) == cells(
+        two.drop(columns="row").sort_values(keys)
+    )
+    assert cells(sequences.drop(columns="first_row")) == cells(
+        moved_sequences.drop(columns="first_row")
+    )
+
+
+def test_without_time_facts_about_others_use_the_whole_log_without_the_actor() -> None:
+    log = [
+        {"user": "u1", "what": "rate", "item": "i1", "ip": "p1", "stars": 5},
+        {"user": "u1", "what": "rate", "item": "i1", "ip": "p1", "stars": 4},
+        {"user": "u2", "what": "rate", "item": "i1", "ip": "p1", "stars": 1},
+        {"user": "u3", "what": "rate", "item": "i1", "ip": None, "stars": 2},
+        {"user": "u3", "what": "rate", "item": "i2", "ip": "p2", "stars": None},
+    ]
+    events, _ = measure(log, TIMELESS)
+    columns = ["item_seen", "item_actors", "stars_vs_item", "ip_seen", "ip_actors", "ip_own"]
+    assert cells(events[columns]) == [
+        [2, 2, 3.5, 1, 1, 1],
+        [2, 2, 2.5, 1, 1, 2],
+        [3, 2, pytest.approx(1 - 11 / 3, abs=1e-5), 2, 1, 1],
+        [3, 2, pytest.approx(2 - 10 / 3, abs=1e-5), None, None, None],
+        [0, 0, None, 0, 0, 1],
+    ]
+    assert not [name for name in events.columns if name.endswith("_1h") or name == "gap"]
+
+
+def test_the_profile_of_a_sequence(home: Home, write: Any) -> None:
+    path = write(
+        "user,at,what,item,price,ip,stars\n"
+        "u1,2020-01-01 00:00:00,view,i1,10,p1,5\n"
+        "u1,2020-01-01 00:00:10,view,i1,10,p1,5\n"
+        "u1,2020-01-01 00:00:50,buy,i2,40,p2,1\n"
+        "u2,2020-01-01 12:00:00,view,i1,20,p1,5\n"
+    )
+    dataset = import_log(home, path, mapping=TIMED)
+    profile = read_sequences(home, dataset.id).set_index("actor_id")
+    expected = {
+        "events": 3, "actor_before": 0, "duration": 50, "median_gap": 25, "shortest_gap": 10,
+        "gap_spread": 0.6, "longest_burst": 3, "busiest_hour": 3, "night_share": 1, "actions": 2,
+        "top_action_share": 2 / 3, "longest_run": 2, "count_view": 2, "count_buy": 1,
+        "pattern_count": 0, "items": 2, "items_per_event": 2 / 3, "most_on_item": 2,
+        "mean_item_seen": 0, "most_item_seen": 0, "rare_item_share": 1, "amount": 60,
+        "amount_mean": 20, "amount_same_share": 2 / 3, "amount_top_share": 1 / 3,
+        "amount_bottom_share": 2 / 3, "stars_mean": 11 / 3, "ip_distinct": 2, "ip_most_actors": 1,
+        "ip_most_own": 2, "ip_top_ratio_1h": 2,
+    }  # fmt: skip
+    assert profile.loc["u1", list(expected)].to_dict() == pytest.approx(expected)
+    assert profile.loc["u2", "amount_vs_item_mean"] == 2
+    assert profile.loc["u2", "ip_most_actors"] == 2
+    assert profile.loc["u2", "night_share"] == 0
+
+
+def test_equal_patterns_of_actions_are_counted_without_the_sequence_itself(
+    home: Home, write: Any
+) -> None:
+    rows = ["a,view", "a,buy", "b,buy", "b,view", "c,view", "c,view"]
+    path = write("user,action\n" + "\n".join(rows) + "\n")
+    dataset = import_log(home, path)
+    profile = read_sequences(home, dataset.id).set_index("actor_id")
+    assert profile["pattern_count"].to_dict() == {"a": 1, "b": 1, "c": 0}
+
+
+def test_facts_of_an_edited_event_are_measured_anew(home: Home, write: Any) -> None:
+    path = write(
+        "user,at,what,item,price,ip,stars\n"
+        "u1,2020-01-01 00:00:00,view,i1,10,p1,5\n"
+        "u1,2020-01-01 00:00:10,view,i1,10,p1,5\n"
+        "u2,2020-01-01 00:00:20,view,i1,10,p1,5\n"
+        "u1,2020-01-01 00:00:30,view,i1,10,p1,5\n"
+    )
+    dataset = import_log(home, path, mapping=TIMED)
+    events = read_events(home, dataset.id, actors=["u1"])
+    pd.testing.assert_frame_equal(measure_actor(events, TIMED), events)
+
+    edited = events.copy()
+    edited.loc[2, ["action", "ip"]] = ["buy", "p9"]
+    edited.loc[2, "ts"] += pd.Timedelta(hours=2)
+    measured = measure_actor(edited, TIMED)
+    facts = ["gap", "actor_1h", "repeat_action", "ip_own", "ip_1h", "ip_distinct_1h"]
+    assert measured.loc[2, facts].tolist() == [7220, 1, 1, 1, 1, 1]
+    assert measured.loc[2, "hour"] == "2"
+    assert measured.loc[2, "item_seen"] == events.loc[2, "item_seen"] == 1
+
+    profile = measure_sequences(measured, TIMED, ["view", "buy"])
+    assert profile.loc[0, ["events", "count_view", "count_buy", "ip_distinct"]].tolist() == [
+        3, 2, 1, 2,
+    ]  # fmt: skip
+
+
+def test_a_wide_table_is_imported(home: Home, tmp_path: Path) -> None:
+    numbers = pd.DataFrame(np.arange(6000).reshape(6, 1000) % 7, dtype=float)
+    wide = numbers.add_prefix("x").assign(user=["a", "a", "b", "b", "c", "c"])
+    wide.to_csv(tmp_path / "wide.csv", index=False)
+    dataset = import_log(home, tmp_path / "wide.csv")
+    kinds = list(dataset.mapping["columns"].values())
+    assert dataset.accepted == 6
+    assert kinds.count("numeric") == 40
+    assert kinds.count("ignore") == 960
