@@ -31,7 +31,7 @@ SOURCE: Final = {  # canonical column: name in the log file
     "rating": "rating",
     "query": "query",
 }
-CAMOUFLAGE: Final = ((8, 0.0), (6, 0.35), (4, 0.7))  # (actors of each scheme, share)
+CAMOUFLAGE: Final = ((6, 0.0), (9, 0.3), (3, 0.6))  # (actors of each scheme, share)
 
 
 def demonstration(seed: int = 7) -> tuple[pd.DataFrame, pd.DataFrame]:

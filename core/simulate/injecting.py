@@ -21,7 +21,7 @@ from core.simulate.schemes import (
 from core.simulate.telling import HALF_HOUR, Planting, again, harvest, pauses, tell
 
 APART = 3600.0  # seconds between visits of the same actor
-WIDER = 6.0  # times as wide is a round under full camouflage
+WIDER = 3.0  # windows that full camouflage adds to the length of a round
 PUBLIC = 4  # actors; what more of them share (a campus, a carrier) a newcomer may share too
 
 
