@@ -1,7 +1,8 @@
 """Fields: how a column of events, or of sequences' profiles, becomes tokens a person can read.
 
 A field knows, once fitted, every token it can produce: ``gap<2s``, ``price~20-50``,
-``action=cart``, ``item=#3`` (the third distinct item of this sequence), ``field=other``, ``field=missing``.
+``action=cart``, ``item=#3`` (the third distinct item of this sequence), ``field=other``,
+``field=missing``.
 """
 
 import math

@@ -31,6 +31,7 @@ def _judge(X: Features, bags: Bags, split: str) -> dict[str, Any]:
     train, validation, test = (
         np.flatnonzero(bags.split == side) for side in ("train", "validation", split)
     )
+    X = X[:, np.isfinite(X[train]).any(axis=0)]  # scikit-learn refuses columns without a value
     model = HistGradientBoostingClassifier(random_state=0, early_stopping=False, max_iter=150)
     model.fit(X[train], bags.label[train])
     score = model.predict_proba(X)[:, 1]

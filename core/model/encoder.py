@@ -7,11 +7,12 @@ is the sum of the stock word and type embeddings of its tokens. Neither adds par
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import transformers
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
@@ -24,6 +25,9 @@ from transformers import (
 from core.errors import BadInput
 from core.model.files import read_json
 from core.tokens import MASK, PAD, Batch, Tokenizer
+
+# A bar for one file of a few megabytes would land in the middle of the command line's output.
+transformers.logging.disable_progress_bar()
 
 Layout = Literal["inline", "summed"]
 POSITIVE: Final = 1
@@ -124,7 +128,7 @@ class Encoder(nn.Module):
         torch.manual_seed(seed)
         classifier = BertForSequenceClassification(self.bert.config)
         classifier.bert.load_state_dict(self.bert.bert.state_dict(), strict=False)
-        return Encoder(classifier.to(self.device), self.tokenizer)
+        return Encoder(classifier, self.tokenizer).to(self.device)
 
     def cost(self, batch: Batch) -> npt.NDArray[np.int64]:
         """Return the positions each sequence takes in the encoder, (N,)."""

@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
 from core.errors import BadInput
-from core.model.batching import Report
+from core.model.batching import Report, shuffled
 from core.model.encoder import POSITIVE, Encoder
 from core.model.inference import raw_scores
 from core.model.optimising import Optimiser
@@ -43,8 +43,8 @@ def finetune(
     torch.manual_seed(seed)
     train, validation = bags.of("train"), bags.of("validation")
     weight = _positive_weight(train.label)
-    steps = -(-len(train) // config.batch_size)
-    optimiser = Optimiser(encoder, config.learning_rate, steps * config.epochs)
+    steps = -(-len(train) // config.batch_size) * config.epochs
+    optimiser = Optimiser(encoder, config.learning_rate, steps)
     best = (_quality(encoder, batch, validation, weight), deepcopy(encoder.state_dict()))
     waited = 0
     for epoch in range(config.epochs):
@@ -89,7 +89,9 @@ def _epoch(
 ) -> float:
     encoder.train()
     losses = []
-    batches = np.array_split(rng.permutation(len(train)), -(-len(train) // config.batch_size))
+    # Alike in length: one long sequence among short ones would pad them all.
+    cost = np.maximum.reduceat(encoder.cost(batch)[train.rows], train.offsets[:-1])
+    batches = shuffled(cost, size=config.batch_size, rng=rng)
     for number, index in enumerate(batches):
         part = _sample(train.take(index), config.max_bag, rng)
         target = torch.from_numpy(part.label).float().to(encoder.device)

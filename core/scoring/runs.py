@@ -4,16 +4,14 @@ import time
 import uuid
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 
-from core.errors import NotFound
 from core.logs.frames import actions, partitions, read_events, read_mapping, read_sequences
 from core.model.encoder import POSITIVE
 from core.schema import Column
-from core.scoring.cases import build_cases
+from core.scoring.cases import renew_queue
 from core.scoring.engine import Scorer
-from core.store import cases, models, runs
+from core.store import runs
 from core.store.home import Home, now, writing
 from core.store.runs import Run
 from core.tokens import check_known
@@ -49,30 +47,6 @@ def score_dataset(
         runs.add(con, run)
     renew_queue(home, run)
     return run
-
-
-def read_scores(home: Home, run_id: str) -> pd.DataFrame:
-    """Return a run's scores: sequence_id, actor_id, score."""
-    file = home.run_file(run_id)
-    if not file.exists():
-        raise NotFound(f"The scores of run '{run_id}' are gone: score the data set again.")
-    return pd.read_parquet(file)
-
-
-def renew_queue(home: Home, run: Run) -> int:
-    """Put the actors above the threshold in force, and a random slice, into the queue."""
-    sequences = read_sequences(home, run.dataset_id)
-    with home.engine.begin() as con:
-        threshold = models.threshold(con, run.model_id)
-        picked = build_cases(
-            read_scores(home, run.id),
-            sequences,
-            threshold=threshold,
-            run_id=run.id,
-            dataset_id=run.dataset_id,
-            rng=np.random.default_rng(0),
-        )
-        return cases.replace_open(con, run.dataset_id, picked)
 
 
 def _score_partitions(
