@@ -15,14 +15,12 @@ MISSING = ("", "NULL", "null", "None", "nan", "NaN", "\\N")
 _MACROS = rf"""
 CREATE MACRO value_of(x) AS CASE
     WHEN trim(x) IN ({", ".join(f"'{word}'" for word in MISSING)}) THEN NULL ELSE trim(x) END;
-CREATE MACRO finite(x) AS CASE WHEN isfinite(x) THEN x END;
-CREATE MACRO plain_number(x) AS CASE
-    WHEN regexp_full_match(x, '[-+]?\d{{1,3}}(,\d{{3}})+(\.\d+)?') THEN replace(x, ',', '')
-    WHEN regexp_full_match(x, '[-+]?\d+,\d+') THEN replace(x, ',', '.')
-    ELSE x END;
-CREATE MACRO number_of(x) AS finite(coalesce(
-    try_cast(x AS DOUBLE),
-    try_cast(plain_number(regexp_replace(x, '[$€£¥%\s]', '', 'g')) AS DOUBLE)));
+CREATE MACRO odd_number(x) AS try_cast(regexp_extract(
+    replace(regexp_replace(regexp_replace(x, '[$€£¥%\s]', '', 'g'),
+            ',(\d{{3}})\b', '\1', 'g'), ',', '.'),
+    '^[-+]?\d*[.]?\d*([eE][-+]?\d+)?$') AS DOUBLE);
+CREATE MACRO number_of(x) AS CASE
+    WHEN regexp_full_match(x, '[-+]?[\d.]+') THEN try_cast(x AS DOUBLE) ELSE odd_number(x) END;
 CREATE MACRO epoch_time(x) AS CASE
     WHEN x BETWEEN 1e8 AND 1e10 THEN make_timestamp(CAST(x * 1e6 AS BIGINT))
     WHEN x BETWEEN 1e11 AND 1e13 THEN make_timestamp(CAST(x * 1e3 AS BIGINT))

@@ -67,6 +67,12 @@ def words_of(name: str) -> list[str]:
     return [part for word in words for part in _unglue(word)]
 
 
+def is_known_name(name: str) -> bool:
+    """Tell whether `name` reads like the name of a column."""
+    known = {*_ACTORS, *_ITEMS, *_ACTIONS, *_AMOUNTS, *_TIMES, "session", "id"}
+    return bool(known & set(words_of(name)))
+
+
 def _unglue(word: str) -> list[str]:
     """Part what is written together: `userid` -> user, id."""
     if word.endswith("id") and word.removesuffix("id") in {*_ACTORS, *_ITEMS, "order", "session"}:

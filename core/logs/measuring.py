@@ -8,8 +8,11 @@ import duckdb
 import pandas as pd
 
 from core.logs.engine import connect, quoted, scratch_folder
-from core.logs.facts import PATTERN, Fact, event_facts, helpers, profile_facts
+from core.logs.fact import Fact
+from core.logs.facts import event_facts, helpers
+from core.logs.frames import to_frame
 from core.logs.mapping import Mapping
+from core.logs.profiles import PATTERN, profile_facts
 from core.schema import Column
 
 
@@ -59,8 +62,7 @@ def measure_actor(events: pd.DataFrame, mapping: Mapping) -> pd.DataFrame:
     with scratch_folder() as scratch, connect(scratch) as con:
         con.register("edited", edited.assign(_order=range(len(edited))))
         _measure(con, mapping, facts, "edited", "measured")
-        measured = con.execute("SELECT * FROM measured ORDER BY _order").df()
-    measured[Column.TIME] = measured[Column.TIME].dt.tz_localize("UTC")
+        measured = to_frame(con.execute("SELECT * FROM measured ORDER BY _order"))
     return measured[list(events.columns)]
 
 

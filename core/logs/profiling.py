@@ -5,10 +5,11 @@ from typing import Any
 
 import duckdb
 
-from core.logs.engine import quoted
+from core.logs.engine import literal, quoted
 
-SAMPLE_ROWS = 50_000
-_AT_ONCE = 50  # columns per query, so that wide tables stay cheap to plan
+_SAMPLE_ROWS = 50_000
+_SAMPLE_CELLS = 2_000_000
+_NOTHING = (0, 0, 0, 0, 0, None, None, 0, None, None, None)  # of a log without a usable row
 
 
 @dataclass(frozen=True)
@@ -45,51 +46,30 @@ class Profile:
         return 1 < self.distinct < self.filled
 
 
-def take_sample(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the table `sample`: the first rows of `source`."""
+def take_sample(con: duckdb.DuckDBPyConnection, columns: list[str]) -> None:
+    """Create the table `sample`: the first rows of `source`, fewer of a wide one."""
+    rows = min(_SAMPLE_ROWS, max(1000, _SAMPLE_CELLS // len(columns)))
     con.execute(
         f"""CREATE OR REPLACE TABLE sample AS SELECT * FROM source
-        WHERE "@refused" IS NULL LIMIT {SAMPLE_ROWS}"""
+        WHERE "@refused" IS NULL LIMIT {rows}"""
     )
 
 
 def profile_columns(con: duckdb.DuckDBPyConnection, columns: list[str]) -> list[Profile]:
     """Profile columns of the table `sample`."""
-    profiles: list[Profile] = []
-    for start in range(0, len(columns), _AT_ONCE):
-        profiles += _profile(con, columns[start : start + _AT_ONCE])
-    return profiles
-
-
-def _profile(con: duckdb.DuckDBPyConnection, columns: list[str]) -> list[Profile]:
-    cells = ", ".join(_measures(quoted(column)) for column in columns)
-    row = con.execute(f"SELECT count(*), {cells} FROM sample").fetchone()
-    assert row is not None
-    rows, values = row[0], row[1:]
-    width = len(values) // len(columns)
-    return [
-        _as_profile(column, rows, values[number * width : (number + 1) * width])
-        for number, column in enumerate(columns)
-    ]
-
-
-def _measures(column: str) -> str:
-    number = f"try_cast({column} AS DOUBLE)"
-    return ", ".join(
-        [
-            f"count({column})",
-            f"count(DISTINCT {column})",
-            f"count(finite({number}))",
-            f"count(*) FILTER (regexp_full_match({column}, '[-+]?\\d+'))",
-            f"count(time_of({column}))",
-            f"avg(length({column}))",
-            f"avg(len(regexp_extract_all({column}, '\\S+')))",
-            f"count(*) FILTER (length({column}) - length(translate({column}, '|;', '')) > 1)",
-            f"min(finite({number}))",
-            f"max(finite({number}))",
-            f'min_by({column}, "@row")',
-        ]
-    )
+    names = ", ".join(map(literal, columns))
+    values = ", ".join(map(quoted, columns))
+    found = con.execute(
+        rf"""SELECT name, count(*), count(cell), count(DISTINCT cell), count(number_of(cell)),
+            count(*) FILTER (regexp_full_match(cell, '[-+]?\d+')), count(time_of(cell)),
+            avg(length(cell)), avg(len(regexp_extract_all(cell, '\S+'))),
+            count(*) FILTER (length(cell) - length(translate(cell, '|;', '')) > 1),
+            min(number_of(cell)), max(number_of(cell)), min_by(cell, "@row")
+        FROM (SELECT "@row", unnest([{names}]) AS name, unnest([{values}]) AS cell FROM sample)
+        GROUP BY name"""
+    ).fetchall()
+    profiles = {row[0]: _as_profile(*row[:2], row[2:]) for row in found}
+    return [profiles.get(column, _as_profile(column, 0, _NOTHING)) for column in columns]
 
 
 def _as_profile(name: str, rows: int, values: tuple[Any, ...]) -> Profile:

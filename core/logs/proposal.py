@@ -82,7 +82,7 @@ def _propose(
 ) -> tuple[Mapping, list[Profile], dict[str, Guess]]:
     given = mapping or Mapping()
     _check_names(given, source)
-    take_sample(con)
+    take_sample(con, source.columns)
     profiles = profile_columns(con, source.columns)
     roles = _merge_roles(given, profiles, source)
     guesses = guess_kinds(con, [p for p in profiles if p.name not in roles.taken()])

@@ -194,17 +194,21 @@ def _create_view_of_fields(
             regexp_split_to_array(trim("@text", E' \t'), '[ \t]+') AS fields FROM lines"""
     else:
         parts = f'SELECT *, string_split("@text", {literal(delimiter)}) AS fields FROM lines'
-    cell = f"replace(fields[{{}}], '{BREAK}', chr(10))" if as_records else "fields[{}]"
-    cells = ", ".join(
-        f"value_of({cell.format(number)}) AS {quoted(column)}"
-        for number, column in enumerate(columns, start=1)
-    )
+    cell = f"replace(x, '{BREAK}', chr(10))" if as_records else "x"
     con.execute(
         f"""CREATE VIEW source AS
         SELECT "@row", "@file", "@line", "@text",
             CASE WHEN len(fields) <> {len(columns)}
-                 THEN len(fields) || ' fields instead of {len(columns)}' END AS "@refused", {cells}
-        FROM ({parts})"""
+                 THEN len(fields) || ' fields instead of {len(columns)}' END AS "@refused",
+            {_cells(columns)}
+        FROM (SELECT *, list_transform(fields, lambda x: value_of({cell})) AS cells FROM ({parts}))"""
+    )
+
+
+def _cells(columns: list[str]) -> str:
+    """Return each column's cell of the list `cells`."""
+    return ", ".join(
+        f"cells[{number}] AS {quoted(column)}" for number, column in enumerate(columns, start=1)
     )
 
 
@@ -221,15 +225,12 @@ def _create_view_of_json(con: duckdb.DuckDBPyConnection) -> list[str]:
     raw = [key for (key,) in keys]
     columns = _unique(raw)
     paths = ", ".join(literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in raw)
-    cells = ", ".join(
-        f"value_of(fields[{number}]) AS {quoted(column)}"
-        for number, column in enumerate(columns, start=1)
-    )
     con.execute(
         f"""CREATE VIEW source AS
-        SELECT "@row", "@file", "@line", "@text", "@refused", {cells} FROM (
+        SELECT "@row", "@file", "@line", "@text", "@refused", {_cells(columns)} FROM (
             SELECT *, CASE WHEN "@refused" IS NULL
-                THEN json_extract_string("@text", [{paths}]) END AS fields
+                THEN list_transform(json_extract_string("@text", [{paths}]),
+                                    lambda x: value_of(x)) END AS cells
             FROM (SELECT *, CASE
                     WHEN NOT json_valid("@text") THEN 'not valid JSON'
                     WHEN json_type("@text") <> 'OBJECT' THEN 'not a JSON object' END AS "@refused"

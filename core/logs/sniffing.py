@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from core.errors import BadInput
+from core.logs.guessing import is_known_name
 from core.logs.mapping import Format
 from core.logs.sources import ACCEPTED
 
@@ -97,6 +98,8 @@ def guess_header(rows: list[list[str]]) -> bool:
     below = [{row[n].strip() for row in others if n < len(row)} for n in range(len(cells))]
     if any(cell and cell in seen for cell, seen in zip(cells, below, strict=True)):
         return False
+    if any(is_known_name(cell) for cell in filled):
+        return True
     return any(_unlike(cell, seen) for cell, seen in zip(cells, below, strict=True))
 
 

@@ -112,7 +112,10 @@ def test_words_of_facts_are_short_and_hold_one_value() -> None:
             "columns": {"ip": "entity", "stars": "numeric"},
         }
     )
-    for given_mapping in (mapping, mapping.model_copy(update={"roles": Roles(actor="u", item="i")})):
+    for given_mapping in (
+        mapping,
+        mapping.model_copy(update={"roles": Roles(actor="u", item="i")}),
+    ):
         for fact in event_facts(given_mapping) + profile_facts(given_mapping, ["buy now"]):
             assert fact.words.count("{value}") == 1, fact
             assert len(fact.words.split()) <= 15, fact

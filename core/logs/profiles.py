@@ -1,0 +1,143 @@
+"""Facts of a whole sequence: its profile. See `core.logs.facts` for those of an event."""
+
+from collections.abc import Sequence
+
+from core.logs.engine import literal, quoted
+from core.logs.fact import Bucketing, Fact, entity_columns, numeric_columns, plain
+from core.logs.mapping import Mapping, safe_name
+
+PATTERN = "CAST(histogram(action) AS VARCHAR)"  # a sequence's counts by action
+
+
+def profile_facts(mapping: Mapping, actions: Sequence[str]) -> list[Fact]:
+    """Return the facts of every sequence; `actions` are the commonest of the log."""
+    facts = [_of_sequence("events", "count(*)", "count", "{value} events")]
+    if mapping.roles.time:
+        facts += _pace_profile()
+    facts.append(_of_sequence("actor_before", "min(nth) - 1", "count", "{value} earlier events"))
+    if mapping.roles.action:
+        facts += _action_profile(actions)
+    if mapping.roles.item:
+        facts += _item_profile()
+    for column in numeric_columns(mapping):
+        facts += _number_profile(column, mapping.roles.item is not None)
+    for entity in entity_columns(mapping):
+        facts += _entity_profile(entity, mapping.roles.time is not None)
+    return facts
+
+
+def action_names(actions: Sequence[str]) -> dict[str, str]:
+    """Return the names of the facts that count actions: action -> name."""
+    names: dict[str, str] = {}
+    for action in actions:
+        base = name = f"count_{safe_name(action)[:40].strip('_')}"
+        again = 1
+        while name in names.values():
+            again += 1
+            name = f"{base}_{again}"
+        names[action] = name
+    return names
+
+
+def _of_sequence(name: str, sql: str, bucketing: Bucketing, words: str) -> Fact:
+    return Fact(name, sql, "sequence", bucketing, words)
+
+
+def _pace_profile() -> list[Fact]:
+    inside = "FILTER (position > 0)"
+    return [
+        _of_sequence("duration", "(epoch_us(max(ts)) - epoch_us(min(ts))) / 1e6", "seconds",
+                     "{value} from the first to the last event"),
+        _of_sequence("median_gap", f"median(gap) {inside}", "seconds",
+                     "{value} typically between events"),
+        _of_sequence("shortest_gap", f"min(gap) {inside}", "seconds",
+                     "{value} at least between events"),
+        _of_sequence("gap_spread", f"stddev_pop(gap) {inside} / nullif(avg(gap) {inside}, 0)",
+                     "ratio", "gaps vary by {value} of their mean"),
+        _of_sequence("longest_burst", "max(burst_1m)", "count",
+                     "up to {value} events within a minute"),
+        _of_sequence("busiest_hour", "max(actor_1h)", "count",
+                     "up to {value} events within an hour"),
+        _of_sequence("night_share", "avg(CASE WHEN hour(ts) < 6 THEN 1 ELSE 0 END)", "ratio",
+                     "{value} of events between 0 and 6 UTC"),
+    ]  # fmt: skip
+
+
+def _action_profile(actions: Sequence[str]) -> list[Fact]:
+    common = "list_max(map_values(histogram(action))) / count(*)"
+    counts = [
+        _of_sequence(name, f"count(*) FILTER (action = {literal(action)})", "count",
+                     f"{{value}} times {' '.join(action.split()[:8])}")
+        for action, name in action_names(actions).items()
+    ]  # fmt: skip
+    return [
+        _of_sequence("actions", "count(DISTINCT action)", "count", "{value} different actions"),
+        _of_sequence("top_action_share", common, "ratio", "{value} of events are the same action"),
+        _of_sequence("longest_run", "max(repeat_action)", "count",
+                     "up to {value} equal actions in a row"),
+        *counts,
+        Fact("pattern_count", f"count(*) OVER (PARTITION BY {PATTERN}) - 1", "log", "count",
+             "{value} other sequences with these counts of actions"),
+    ]  # fmt: skip
+
+
+def _item_profile() -> list[Fact]:
+    return [
+        _of_sequence("items", "count(DISTINCT item)", "count", "{value} different items"),
+        _of_sequence("items_per_event", "count(DISTINCT item) / nullif(count(item), 0)", "ratio",
+                     "{value} different items per event on an item"),
+        _of_sequence("most_on_item", "max(item_own)", "count", "up to {value} events on one item"),
+        _of_sequence("mean_item_seen", "avg(item_seen)", "count",
+                     "items had {value} events of others on average"),
+        _of_sequence("least_item_seen", "min(item_seen)", "count",
+                     "the rarest item had {value} events of others"),
+        _of_sequence("most_item_seen", "max(item_seen)", "count",
+                     "the commonest item had {value} events of others"),
+        _of_sequence("rare_item_share", "avg(CASE WHEN item_seen < 3 THEN 1 ELSE 0 END)", "ratio",
+                     "{value} of events on items others hardly touched"),
+    ]  # fmt: skip
+
+
+def _number_profile(name: str, has_item: bool) -> list[Fact]:
+    column, noun = quoted(name), plain(name)
+    often = f"list_max(map_values(histogram({column})))"
+    edge = "avg(CAST({column} = (SELECT {edge}({column}) FROM events) AS INTEGER))"
+    facts = [
+        _of_sequence(f"{name}_mean", f"avg({column})", "number", f"mean {noun} {{value}}"),
+        _of_sequence(f"{name}_spread", f"stddev_pop({column})", "number",
+                     f"{noun} varies by {{value}}"),
+        _of_sequence(f"{name}_same_share", f"{often} / nullif(count({column}), 0)", "ratio",
+                     f"{{value}} of events have the same {noun}"),
+        Fact(f"{name}_top_share", edge.format(column=column, edge="max"), "log", "ratio",
+             f"{{value}} of events have the highest {noun}"),
+        Fact(f"{name}_bottom_share", edge.format(column=column, edge="min"), "log", "ratio",
+             f"{{value}} of events have the lowest {noun}"),
+    ]  # fmt: skip
+    if has_item:
+        against = f"{name}_vs_item"
+        off = f"abs({against} - 1)" if name == "amount" else f"abs({against})"
+        facts += [
+            _of_sequence(f"{against}_mean", f"avg({against})", "number",
+                         f"{noun} differs from others' by {{value}} on average"),
+            _of_sequence(f"{against}_size", f"avg({off})", "number",
+                         f"{noun} is {{value}} away from others' on average"),
+        ]  # fmt: skip
+    return facts
+
+
+def _entity_profile(name: str, timed: bool) -> list[Fact]:
+    column, noun = quoted(name), plain(name)
+    facts = [
+        _of_sequence(f"{name}_distinct", f"count(DISTINCT {column})", "count",
+                     f"{{value}} different values of {noun}"),
+        _of_sequence(f"{name}_most_actors", f"max({name}_actors)", "count",
+                     f"a {noun} shared by up to {{value}} actors"),
+        _of_sequence(f"{name}_most_own", f"max({name}_own)", "count",
+                     f"up to {{value}} events with one {noun}"),
+    ]  # fmt: skip
+    if timed:
+        facts.append(
+            _of_sequence(f"{name}_top_ratio_1h", f"max({name}_ratio_1h)", "ratio",
+                         f"up to {{value}} events per {noun} within an hour")
+        )  # fmt: skip
+    return facts
