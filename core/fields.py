@@ -26,8 +26,8 @@ MISSING: Final = 0  # position of `field=missing` among a field's tokens, in eve
 OTHER: Final = 1  # position of `field=other` in category and entity fields
 RELATIVE_CAP: Final = 16  # distinct values of an entity told apart within a sequence
 MAX_BINS: Final = 12  # of a number; a number with no more distinct values keeps each of them
-MIN_COUNT: Final = 5  # a value seen less often folds to `other`
-MAX_VALUES: Final = {"category": 300, "entity": 2000}
+MIN_COUNT: Final = {"category": 5, "entity": 3}  # a value seen less often folds to `other`
+MAX_VALUES: Final = {"category": 300, "entity": 5000}
 
 _DAY = 86_400
 _EDGES: Final[dict[str, list[float]]] = {
@@ -149,7 +149,7 @@ def fit(field: Field, column: pd.Series) -> Field:
     """Learn a field's values or edges from a (sample of a) column."""
     if field.kind in ("category", "entity"):
         counts = column.value_counts()
-        frequent = counts[counts >= MIN_COUNT].head(MAX_VALUES[field.kind])
+        frequent = counts[counts >= MIN_COUNT[field.kind]].head(MAX_VALUES[field.kind])
         # Ties of counts would otherwise depend on the order of the log.
         order = sorted(frequent.items(), key=lambda pair: (-pair[1], str(pair[0])))
         return replace(field, values=tuple(str(value) for value, _ in order))

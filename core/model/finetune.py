@@ -1,7 +1,7 @@
 """Fine-tuning on labels: AdamW, class weights, early stopping, bags of sequences as units."""
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from core.model.encoder import POSITIVE, Encoder
 from core.model.inference import raw_scores
 from core.model.optimising import Optimiser
 from core.model.units import Bags
-from core.tokens import Batch
+from core.tokens import MASK, Batch
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class FinetuneConfig:
     patience: int = 4  # epochs without a better validation before stopping
     batch_size: int = 32  # bags
     learning_rate: float = 3e-4
+    hide_share: float = 0.15  # of tokens, at random: regularises, and an explanation hides tokens too
     max_bag: int = 24  # sequences of one bag drawn into a step; an actor can have thousands
 
 
@@ -67,8 +68,8 @@ def finetune(
 
 
 def bag_logits(encoder: Encoder, batch: Batch, bags: Bags) -> Tensor:
-    """Return each bag's logit, the highest of its sequences, (B,)."""
-    logits = encoder(batch.take(bags.rows))
+    """Return each bag's logit, (B,): the highest of its sequences, which `batch` holds in order."""
+    logits = encoder(batch)
     margin = logits[:, POSITIVE] - logits[:, 1 - POSITIVE]  # (rows,)
     owner = np.repeat(np.arange(len(bags)), np.diff(bags.offsets))
     floor = torch.full((len(bags),), -torch.inf, device=margin.device, dtype=margin.dtype)
@@ -95,7 +96,7 @@ def _epoch(
     for number, index in enumerate(batches):
         part = _sample(train.take(index), config.max_bag, rng)
         target = torch.from_numpy(part.label).float().to(encoder.device)
-        logits = bag_logits(encoder, batch, part).float()
+        logits = bag_logits(encoder, _hide(batch.take(part.rows), config.hide_share, rng), part).float()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
         optimiser.step(loss)
         losses.append(loss.detach())
@@ -116,6 +117,12 @@ def _sample(bags: Bags, limit: int, rng: np.random.Generator) -> Bags:
         parts.append(rows if len(rows) <= limit else rng.choice(rows, limit, replace=False))
     offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
     return Bags(np.concatenate(parts), offsets, bags.label, bags.split, bags.unit)
+
+
+def _hide(batch: Batch, share: float, rng: np.random.Generator) -> Batch:
+    """Hide a random share of the tokens."""
+    hidden = (rng.random(len(batch.ids)) < share) & (batch.field > 0)
+    return replace(batch, ids=np.where(hidden, MASK, batch.ids).astype(np.int32))
 
 
 def _quality(encoder: Encoder, batch: Batch, bags: Bags, weight: Tensor) -> tuple[float, float]:

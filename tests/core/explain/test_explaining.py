@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from core.errors import NotFound
+from core.explain.explaining import Explanation, explain_sequence
+from core.explain.shapley import attribute
+from core.logs.frames import read_events, read_sequences
+from core.scoring.engine import Scorer
+from core.store.home import Home
+from core.tokens import Batch
+
+
+@pytest.fixture(params=["finetuned", "pretrained"])
+def scorer(request: pytest.FixtureRequest, seeded_home: Home) -> Scorer:
+    return Scorer.load(seeded_home.model_dir(request.param))
+
+
+def first_batch(home: Home, scorer: Scorer, row: int = 0) -> tuple[str, Batch]:
+    one = read_sequences(home, "small").iloc[[row]]
+    sequence_id = one["sequence_id"].iloc[0]
+    events = read_events(home, "small", sequences=[sequence_id])
+    return sequence_id, scorer.encoder.tokenizer.encode(events, one)
+
+
+def test_the_shares_add_up_to_the_score(seeded_home: Home, scorer: Scorer) -> None:
+    sequence_id, batch = first_batch(seeded_home, scorer)
+    found = explain_sequence(seeded_home, scorer, "small", sequence_id)
+    total = found.base_value + found.profile.value + sum(event.value for event in found.events)
+    assert total == pytest.approx(found.score, abs=1e-5)
+    for part in [found.profile, *found.events]:
+        assert sum(token.value for token in part.tokens) == pytest.approx(part.value, abs=1e-5)
+    assert found.score == pytest.approx(float(scorer.predict_proba(batch)[0, 1]), abs=1e-6)
+    assert len(found.events) == batch.positions[0] - 1
+
+
+def test_attribution_agrees_with_brute_force(seeded_home: Home) -> None:
+    """Owen values of the two halves of the tree's top: (profile, events), by all coalitions."""
+    scorer = Scorer.load(seeded_home.model_dir("finetuned"))
+    _, batch = first_batch(seeded_home, scorer)
+    values = attribute(scorer, batch)
+
+    def score(hide_profile: bool, hide_events: bool) -> float:
+        hidden = ((batch.event == 0) & hide_profile) | ((batch.event > 0) & hide_events)
+        ids = np.where(hidden & (batch.field > 0), 1, batch.ids).astype(np.int32)
+        masked = Batch(ids, batch.field, batch.event, batch.offsets)
+        return float(scorer.predict_proba(masked)[0, 1])
+
+    none, profile, events, both = (
+        score(True, True), score(False, True), score(True, False), score(False, False),
+    )  # fmt: skip
+    expected = ((profile - none) + (both - events)) / 2
+    assert values.base_value == pytest.approx(none, abs=1e-6)
+    assert values.by_event(batch)[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_explanation_is_computed_once_and_reads_back_the_same(seeded_home: Home) -> None:
+    scorer = Scorer.load(seeded_home.model_dir("finetuned"))
+    sequence_id, _ = first_batch(seeded_home, scorer)
+    first = explain_sequence(seeded_home, scorer, "small", sequence_id)
+    assert Explanation.from_dict(first.to_dict()) == first
+    assert explain_sequence(seeded_home, scorer, "small", sequence_id) == first
+
+
+def test_reasons_are_short_sentences_ordered_by_strength(seeded_home: Home) -> None:
+    scorer = Scorer.load(seeded_home.model_dir("finetuned"))
+    sequence_id, _ = first_batch(seeded_home, scorer)
+    reasons = explain_sequence(seeded_home, scorer, "small", sequence_id).reasons
+    strength = [abs(reason.value) for reason in reasons]
+    assert strength == sorted(strength, reverse=True)
+    assert reasons
+    for reason in reasons:
+        assert "usual" in reason.text
+        assert len(reason.text.split()) <= 20
+
+
+def test_an_unknown_sequence_is_refused(seeded_home: Home) -> None:
+    scorer = Scorer.load(seeded_home.model_dir("finetuned"))
+    with pytest.raises(NotFound, match="no sequence 'nope'"):
+        explain_sequence(seeded_home, scorer, "small", "nope")
