@@ -97,8 +97,9 @@ def choose_dataset() -> Dataset:
         st.stop()
     names = dict(zip(known["id"], known["name"], strict=True))
     chosen = st.selectbox(
-        "Data set", list(names), format_func=names.__getitem__, key="dataset", bind="query-params"
-    )
+        "Data set", list(names), format_func=names.__getitem__, key="dataset", bind="query-params",
+        width=420,
+    )  # fmt: skip
     with refusals(), home().engine.connect() as con:
         return datasets.get(con, str(chosen))
 

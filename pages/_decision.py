@@ -45,7 +45,7 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
     )
     st.text_area("Note", key=f"note-{case.id}", height=76, disabled=decided, max_chars=2000)
     onward = (case.id, case.dataset_id)
-    label = "Next case" if decided else "Skip"
+    label = "Next" if decided else "Skip"
     st.button(label, key="skip", shortcut="Space", on_click=_on_skip, args=onward, width="stretch")
     draw_undo()
 

@@ -1,6 +1,6 @@
 """What a case shows: timeline, reasons, how the score adds up, events, history."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +14,7 @@ from core.logs.mapping import extra_columns
 from core.schema import Column
 from pages._common import CHART, home, text
 
+MOST_ROWS = 12  # before the table scrolls
 Explanation = dict[str, Any]  # as `Explanation.to_dict` makes it
 
 
@@ -34,10 +35,13 @@ def draw_timeline(
 
 def draw_reasons(why: Explanation) -> None:
     """Draw the few sentences that say most."""
+    lines = []
     for reason in why["reasons"]:
         colour, arrow = ("orange", "▲") if reason["value"] > 0 else ("violet", "▼")
         at = "" if reason["event"] is None else f" · event {reason['event'] + 1}"
-        st.markdown(f":{colour}[**{arrow} {reason['value']:+.3f}**] {text(reason['text'])}{at}")
+        push = f":{colour}[**{arrow} {reason['value']:+.3f}**]"
+        lines.append(f"{push} {text(reason['text'])}{at}")
+    st.markdown("  \n".join(lines))
 
 
 def draw_why(why: Explanation) -> None:
@@ -74,12 +78,13 @@ def draw_events(dataset_id: str, events: pd.DataFrame, why: Explanation | None) 
     if why is not None:
         table.insert(0, "moved the score", [part["value"] for part in why["events"]])
     table.insert(0, "event", range(1, len(table) + 1))
+    height: Literal["content"] | int = "content" if len(table) <= MOST_ROWS else 460
     config = {
         Column.TIME: st.column_config.DatetimeColumn("time (UTC)", format="D MMM YYYY HH:mm:ss"),
         "moved the score": st.column_config.NumberColumn(format="%+.3f"),
         Column.AMOUNT: st.column_config.NumberColumn(format="localized"),
     }
-    st.dataframe(table, hide_index=True, column_config=config, height=420, placeholder="")
+    st.dataframe(table, hide_index=True, column_config=config, height=height, placeholder="")
 
 
 def draw_history(every: pd.DataFrame, theirs: pd.DataFrame) -> None:

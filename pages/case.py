@@ -60,12 +60,12 @@ with side, st.container(key="decision", border=True):
 
 with main:
     st.markdown(f"### {text(case.actor_id)}")
-    facts = st.columns([1.2, 1, 1, 1.2, 1.6])
-    facts[0].metric(score_word(model).capitalize(), f"{case.score:.3f}")
+    facts = st.columns(4)
+    word = score_word(model)
+    facts[0].metric(word.split()[0].capitalize(), f"{case.score:.3f}", help=word.capitalize())
     facts[1].metric("Threshold", f"{threshold:.3f}")
     facts[2].metric("Events", f"{case.events:,}")
     facts[3].metric("Amount", "none" if case.amount is None else f"{case.amount:,.2f}")
-    facts[4].metric("Model", model.id)
 
     look_at = covered_sequences(case)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -81,9 +81,10 @@ with main:
         with refusals():
             events = read_events(home(), case.dataset_id, sequences=[chosen])
         timed = bool(events["ts"].notna().all())
+        st.caption(f"Scored by {text(model.id)} in {text(case.dataset_id)}", width="stretch")
         axis = st.segmented_control(
-            "Axis", ["Real time", "In order"] if timed else ["In order"],
-            default="Real time" if timed else "In order", required=True, key="axis",
+            "Axis", ["Real time", "In order"] if timed else ["In order"], required=True,
+            default="Real time" if timed else "In order", key="axis", label_visibility="collapsed",
         )  # fmt: skip
     place = st.empty()
     draw_timeline(place, events, None, by_time=axis == "Real time")

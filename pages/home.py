@@ -7,6 +7,17 @@ from core.store import audit, cases, datasets, jobs, models
 from pages._common import ago, analyst, enqueue, home, open_case, text
 from pages._jobs import KINDS, show_running
 
+DONE = {
+    "confirmed": "confirmed abuse in",
+    "legitimate": "cleared",
+    "unclear": "left unclear",
+    "undo": "took back the verdict on",
+    "train": "trained",
+    "promote": "promoted",
+    "rollback": "rolled back to",
+    "threshold": "set the threshold of",
+}
+
 st.title("What needs you now")
 with home().engine.connect() as con:
     waiting = cases.open_by_dataset(con)
@@ -37,7 +48,7 @@ if known.empty:
         st.page_link("pages/import_log.py", label="Import a log", icon=":material/upload_file:")
 
 mine = done[(done["analyst"] == analyst()) & done["action"].isin(["confirmed", "legitimate"])]
-today = int((pd.to_datetime(mine["at"]).dt.date == pd.Timestamp.now('UTC').date()).sum())
+today = int((pd.to_datetime(mine["at"]).dt.date == pd.Timestamp.now("UTC").date()).sum())
 if not known.empty:
     queue, decided, logs, model = st.columns(4)
     queue.metric("Cases waiting", f"{sum(waiting.values()):,}", border=True)
@@ -85,5 +96,5 @@ if not known.empty:
     with right:
         st.subheader("Lately")
         for line in done.head(8).to_dict("records"):
-            what = f"**{text(line['analyst'])}** {line['action']} {text(line['subject'])}"
-            st.caption(f"{ago(line['at'])} · {what}")
+            what = f"{DONE.get(line['action'], line['action'])} {text(line['subject'])}"
+            st.caption(f"{ago(line['at'])} · **{text(line['analyst'])}** {what}")

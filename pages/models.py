@@ -1,5 +1,7 @@
 """Models: which one decides, and why that one."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -105,4 +107,7 @@ for metric, label in SHOWN.items():
         for metrics in known["metrics"]
     ]
 columns = ["id", "status", "kind", "dataset_id", "parent_id", "threshold", *SHOWN.values(), "made"]
-st.dataframe(table[columns], hide_index=True, placeholder="")
+names = {"id": "model", "dataset_id": "data set", "parent_id": "started from"}
+three = st.column_config.NumberColumn(format="%.3f")
+config: dict[str, Any] = {**names, **dict.fromkeys(["threshold", *SHOWN.values()], three)}
+st.dataframe(table[columns], hide_index=True, column_config=config, placeholder="")

@@ -16,18 +16,18 @@ from pages._jobs import show_running
 WITH_REASONS = 60  # rows whose reasons are looked up
 COLUMNS = {
     "score": st.column_config.ProgressColumn(
-        "risk", min_value=0, max_value=1, format="%.3f", color=RISK, width=140
+        "risk", min_value=0, max_value=1, format="%.3f", color=RISK, width=130
     ),
-    "actor_id": st.column_config.TextColumn("actor", width=150),
-    "amount": st.column_config.NumberColumn("amount", format="localized", width=100),
-    "events": st.column_config.NumberColumn("events", format="localized", width=70),
+    "actor_id": st.column_config.TextColumn("actor", width=130),
+    "reasons": st.column_config.TextColumn("why", width=330),
+    "amount": st.column_config.NumberColumn("amount", format="%,.2f", width=95),
+    "events": st.column_config.NumberColumn("events", format="localized", width=62),
     "last_ts": st.column_config.DatetimeColumn(
-        "last event (UTC)", format="D MMM YYYY HH:mm", width=140
+        "last event (UTC)", format="D MMM YYYY HH:mm", width=130
     ),
-    "waiting": st.column_config.TextColumn("waiting", width=90),
-    "decision": st.column_config.TextColumn("decision", width=90),
-    "analyst": st.column_config.TextColumn("by", width=90),
-    "reasons": st.column_config.TextColumn("why", width="large"),
+    "queued": st.column_config.TextColumn("queued", width=85),
+    "decision": st.column_config.TextColumn("decision", width=85),
+    "analyst": st.column_config.TextColumn("by", width=85),
 }
 
 
@@ -73,7 +73,7 @@ def reasons_of(queue: pd.DataFrame) -> list[str]:
 
 st.title("Queue")
 show_running(("score", "demo"))
-chooser, view, search = st.columns([2, 1.2, 2], vertical_alignment="bottom")
+chooser, view, search = st.columns([2, 1.2, 2])
 with chooser:
     dataset = choose_dataset()
 with home().engine.connect() as con:
@@ -110,12 +110,12 @@ else:
         ):
             open_case(int(queue["id"][0]))
         st.caption(f"{len(queue):,} cases, highest first. Click a row to open it.")
-    table = queue.assign(waiting=queue["created_at"].map(ago), reasons=reasons_of(queue))
-    order = ["score", "actor_id", "amount", "events", "last_ts"]
-    order += ["waiting"] if shown == "Waiting" else ["decision", "analyst"]
+    table = queue.assign(queued=queue["created_at"].map(ago), reasons=reasons_of(queue))
+    order = ["score", "actor_id", *([] if shown == "Waiting" else ["decision", "analyst"])]
+    order += ["reasons", "amount", "events", "last_ts", "queued"]
     picked = st.dataframe(
         table,
-        column_order=[*(c for c in order if table[c].notna().any()), "reasons"],
+        column_order=[name for name in order if table[name].notna().any()],
         column_config=COLUMNS,
         hide_index=True,
         height=min(38 + 35 * len(table), 600),

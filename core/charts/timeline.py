@@ -54,6 +54,8 @@ def timeline(
         marks = _bundled(marks)
     figure.add_trace(_trace(marks, with_values=values is not None))
     _draw_bursts(figure, notes, lanes)
+    if values is not None:
+        _draw_key(figure)
     return figure
 
 
@@ -103,7 +105,6 @@ def _time_axis(figure: go.Figure, ts: pd.Series) -> Floats:
     width = max(float(places[-1] - places[0]), 1.0)
     at, labels = axis.time_labels(ts, time)
     figure.update_xaxes(
-        title="time (UTC)",
         tickvals=at,
         ticktext=labels,
         range=[places[0] - 0.03 * width, places[-1] + 0.03 * width],
@@ -146,6 +147,17 @@ def _draw_bursts(
         _note(figure, (start + end) / 2, top, label, yanchor="bottom")
 
 
+def _draw_key(figure: go.Figure) -> None:
+    figure.add_annotation(
+        text=f"<span style='color:{look.ABUSE}'>●</span> towards abuse &nbsp; "
+        f"<span style='color:{look.NORMAL}'>●</span> towards normal",
+        showarrow=False,
+        font={"size": 12, "color": look.INK},
+        **{"x": 1, "xref": "paper", "xanchor": "right"},
+        **{"y": 1, "yref": "paper", "yanchor": "bottom", "yshift": 18},
+    )
+
+
 def _note(figure: go.Figure, x: float, y: float, text: str, **where: Any) -> None:
     font = {"size": 11, "color": look.INK}
     figure.add_annotation(x=x, y=y, text=text, showarrow=False, font=font, **where)
@@ -159,7 +171,7 @@ def _lanes(figure: go.Figure, marks: pd.DataFrame) -> int:
     figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=short, range=[-0.6, len(names) - 0.05]
     )
-    figure.update_layout(height=130 + 46 * len(names))
+    figure.update_layout(height=116 + 44 * len(names), margin={"t": 44})
     return len(names)
 
 
@@ -202,13 +214,6 @@ def _trace(marks: pd.DataFrame, *, with_values: bool) -> go.Scatter:
             "colorscale": look.DIVERGING,
             "cmin": -reach,
             "cmax": reach,
-            "colorbar": {
-                "tickvals": [-reach, reach],
-                "ticktext": ["normal", "abuse"],
-                "thickness": 8,
-                "len": 0.9,
-                "title": {"text": "towards", "side": "top"},
-            },
         }
     return go.Scatter(
         x=marks["x"],

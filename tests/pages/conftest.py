@@ -1,22 +1,29 @@
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def open_page(tmp_path, monkeypatch):
-    """Open a page through the entry point, on the home the test names (default: a new one)."""
-    monkeypatch.setenv("SPOOR_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("SPOOR_DATABASE_URL", raising=False)
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Open a page through the entry point, on the home of the test."""
     monkeypatch.chdir(ROOT)
 
     def opened(name: str, **params: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=90).run()
         for key, value in params.items():
             app.query_params[key] = value
         return app.switch_page(f"pages/{name}.py").run()
 
     return opened
+
+
+@pytest.fixture
+def no_worker_here(seeded_home) -> Iterator[None]:
+    """Hold the worker's lock of the seeded home, so that pages start no process."""
+    with FileLock(seeded_home.path / "worker.lock"):
+        yield

@@ -1,5 +1,7 @@
 import pytest
 
+pytestmark = pytest.mark.usefixtures("home")
+
 PAGES = ["home", "queue", "case", "import_log", "data_sets", "train", "models"]
 
 
@@ -25,10 +27,6 @@ def test_a_case_that_does_not_exist_is_refused_in_words(open_page):
     app = open_page("case", case="4711")
     assert "There is no case 4711" in app.error[0].value
     assert not app.exception
-
-
-def test_the_analyst_has_a_name_from_the_start(open_page):
-    assert open_page("home").sidebar.text_input(key="analyst").value == "analyst"
 
 
 def test_a_path_that_does_not_exist_is_refused_in_words(open_page):
