@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.charts.look import duration
@@ -24,6 +25,20 @@ if TYPE_CHECKING:
     from core.scoring.engine import Scorer
 
 CHART: dict[str, Any] = {"displayModeBar": False}
+
+
+def begin(title: str | None = None) -> None:
+    """Open a page: the first line of each.
+
+    A server whose first visitor comes by a page's own address (a reload after a restart, a link)
+    would run that file alone, without app.py, because a folder named pages is also Streamlit's
+    older way to write many pages. So hand over to app.py.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+    if title is not None:
+        st.title(title)
 
 
 def home() -> Home:

@@ -9,7 +9,7 @@ from core.review.deciding import covered_sequences
 from core.scoring.cases import read_scores
 from core.store import cases, datasets, models, runs, verdicts
 from core.store.cases import Case
-from pages._common import explain, home, refusals, score_word, text
+from pages._common import begin, explain, home, refusals, score_word, text
 from pages._decision import draw_decision, draw_undo
 from pages._evidence import draw_events, draw_history, draw_reasons, draw_timeline, draw_why
 
@@ -36,6 +36,7 @@ def sequences_of(run_id: str, dataset_id: str, actor_id: str) -> pd.DataFrame:
     return theirs.merge(read_scores(home(), run_id), on=["sequence_id", "actor_id"])
 
 
+begin()
 with refusals():
     case = case_in_url()
 if case is None:

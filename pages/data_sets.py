@@ -10,7 +10,7 @@ from core.logs.proposal import inspect_log
 from core.review.exporting import to_csv
 from core.store import datasets, labels, models
 from core.store.datasets import Dataset
-from pages._common import CHART, choose_dataset, enqueue, home, keep_upload, refusals, text
+from pages._common import CHART, begin, choose_dataset, enqueue, home, keep_upload, refusals, text
 from pages._jobs import show_running
 from pages._quality import draw_quality
 
@@ -62,7 +62,7 @@ def draw_labels(dataset: Dataset) -> None:
             )
 
 
-st.title("Data sets")
+begin("Data sets")
 show_running(("import", "score"))
 dataset = choose_dataset()
 draw_quality(dataset.quality)

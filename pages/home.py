@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.store import audit, cases, datasets, jobs, models
-from pages._common import ago, analyst, enqueue, home, open_case, text
+from pages._common import ago, analyst, begin, enqueue, home, open_case, text
 from pages._jobs import KINDS, show_running
 
 DONE = {
@@ -18,7 +18,7 @@ DONE = {
     "threshold": "set the threshold of",
 }
 
-st.title("What needs you now")
+begin("What needs you now")
 with home().engine.connect() as con:
     waiting = cases.open_by_dataset(con)
     known = datasets.all_datasets(con)

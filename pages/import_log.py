@@ -9,7 +9,7 @@ from core.errors import BadInput
 from core.logs.mapping import parse_mapping
 from core.logs.proposal import Inspection, inspect_log
 from core.store import models
-from pages._common import enqueue, home, keep_upload, refusals, text
+from pages._common import begin, enqueue, home, keep_upload, refusals, text
 from pages._jobs import job_in_url, show_running
 from pages._mapping import edit_kinds, edit_roles, edit_rule
 from pages._outcome import draw_import_outcome
@@ -37,7 +37,7 @@ def choose_file() -> None:
         st.rerun()
 
 
-st.title("Import a log")
+begin("Import a log")
 path = st.query_params.get("file", "")
 running = show_running(("import",))
 finished = job_in_url(("import",))

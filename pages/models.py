@@ -8,7 +8,7 @@ import streamlit as st
 from core.charts.overview import metric_comparison
 from core.store import datasets, models
 from core.store.models import Model
-from pages._common import CHART, ago, analyst, enqueue, home, refusals, score_word, text
+from pages._common import CHART, ago, analyst, begin, enqueue, home, refusals, score_word, text
 from pages._jobs import show_running
 from pages._metrics import reports_of
 
@@ -44,7 +44,7 @@ def draw_card(model: Model) -> None:
     st.markdown(body.split("---", 2)[2] if body.startswith("---") else body)
 
 
-st.title("Models")
+begin("Models")
 show_running(("train", "score"))
 with home().engine.connect() as con:
     known = models.all_models(con)

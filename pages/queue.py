@@ -10,7 +10,17 @@ from core.review import exporting, policy
 from core.scoring.cases import read_scores
 from core.store import cases, explanations, models, runs
 from core.store.runs import Run
-from pages._common import CHART, ago, analyst, choose_dataset, home, open_case, refusals, score_word
+from pages._common import (
+    CHART,
+    ago,
+    analyst,
+    begin,
+    choose_dataset,
+    home,
+    open_case,
+    refusals,
+    score_word,
+)
 from pages._jobs import show_running
 
 WITH_REASONS = 60  # rows whose reasons are looked up
@@ -71,7 +81,7 @@ def reasons_of(queue: pd.DataFrame) -> list[str]:
     return found + [""] * (len(queue) - len(found))
 
 
-st.title("Queue")
+begin("Queue")
 show_running(("score", "demo"))
 chooser, view, search = st.columns([2, 1.2, 2])
 with chooser:

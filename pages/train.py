@@ -10,7 +10,7 @@ from core.review.deciding import class_counts
 from core.store import jobs, labels, models, verdicts
 from core.store.datasets import Dataset
 from core.store.jobs import Job
-from pages._common import CHART, ago, choose_dataset, enqueue, home, refusals, text
+from pages._common import CHART, ago, begin, choose_dataset, enqueue, home, refusals, text
 from pages._jobs import show_running
 from pages._metrics import reports_of
 from pages._outcome import ended_badly
@@ -67,7 +67,7 @@ def draw_result(job: Job) -> None:
             st.switch_page("pages/models.py", query_params={"model": str(result["model"])})
 
 
-st.title("Train")
+begin("Train")
 dataset = choose_dataset()
 with refusals():
     labelled, refused = what_is_known(dataset)

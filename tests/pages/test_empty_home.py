@@ -32,3 +32,15 @@ def test_a_case_that_does_not_exist_is_refused_in_words(open_page):
 def test_a_path_that_does_not_exist_is_refused_in_words(open_page):
     app = open_page("import_log", file="/nowhere/log.csv")
     assert "There is nothing at" in app.error[0].value
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_reached_by_its_own_address_has_its_frame(open_page, page):
+    assert open_page(page).sidebar.text_input(key="analyst").value == "analyst"
+
+
+def test_the_analysts_name_stays_from_page_to_page(open_page):
+    app = open_page("home")
+    app.text_input(key="analyst").set_value("eva").run()
+    app = app.switch_page("pages/train.py").run()
+    assert app.text_input(key="analyst").value == "eva"
