@@ -22,10 +22,10 @@ def _each(words: str) -> tuple[str, ...]:
 
 
 # Words in a column's name, the more telling first.
-_ACTORS = _each(
-    "user customer buyer visitor member account client shopper reviewer player uid person actor "
-    "author seq trace case shop seller merchant store ip"
+_PEOPLE = _each(
+    "user customer buyer visitor member account client shopper reviewer player uid person actor"
 )
+_ACTORS = (*_PEOPLE, *_each("author seq trace case shop seller merchant store ip"))
 _ITEMS = _each(
     "item product sku asin article goods listing offer movie book song reference content page url "
     "shop store merchant seller"
@@ -86,7 +86,7 @@ def guess_roles(profiles: list[Profile], roles: list[str], *, named: bool) -> di
     found: dict[str, str] = {}
     finders: dict[str, Callable[[], Profile | None]] = {
         "time": lambda: _find_time(free, named),
-        "session": lambda: _by_words(free, ("session", "visit"), _identifies),
+        "session": lambda: _by_words(free, ("session", "visit"), _groups),
         "actor": lambda: _find_actor(free),
         "action": lambda: _by_words(free, _ACTIONS, _is_action),
         "item": lambda: _find_item(free, named, "actor" in roles),
@@ -207,12 +207,15 @@ def _by_words(free: list[Profile], wanted: Sequence[str], fits: Fits) -> Profile
 
 
 def _find_time(free: list[Profile], named: bool) -> Profile | None:
-    times = [p for p in free if p.timed > 0.95 and p.missing < 0.5]
+    times = [p for p in free if p.timed > 0.5 and p.missing < 0.5]
     by_name = _by_words(times, _TIMES, lambda profile: not _is_small_number(profile))
     if by_name is not None:
         return by_name
-    plain = [p for p in times if not p.is_number or (not named and _is_recent_epoch(p))]
-    return plain[0] if plain else None
+    for profile in times:
+        written_out = profile.timed > 0.95 and not profile.is_number
+        if written_out or (not named and _is_recent_epoch(profile)):
+            return profile
+    return None
 
 
 def _is_small_number(profile: Profile) -> bool:
@@ -225,8 +228,16 @@ def _is_recent_epoch(profile: Profile) -> bool:
     return days or (low >= 1e9 and high <= 2e9) or (low >= 1e12 and high <= 2e12)
 
 
+def _is_key(profile: Profile) -> bool:
+    return not profile.is_number or profile.whole > 0.98
+
+
 def _identifies(profile: Profile) -> bool:
-    return profile.repeats and (not profile.is_number or profile.whole > 0.98)
+    return _is_key(profile) and profile.repeats
+
+
+def _groups(profile: Profile) -> bool:
+    return _is_key(profile) and (profile.repeats or profile.distinct == 1)
 
 
 def _looks_like_an_id(profile: Profile) -> bool:
@@ -239,10 +250,8 @@ def _looks_like_an_id(profile: Profile) -> bool:
 
 
 def _find_actor(free: list[Profile]) -> Profile | None:
-    found = _by_words(free, _ACTORS, _identifies)
-    if found is None:
-        found = next((p for p in free if _looks_like_an_id(p)), None)
-    return found
+    found = _by_words(free, _ACTORS, _identifies) or _by_words(free, _PEOPLE, _is_key)
+    return found or next((p for p in free if _looks_like_an_id(p)), None)
 
 
 def _find_item(free: list[Profile], named: bool, actor_is_open: bool) -> Profile | None:
@@ -254,7 +263,7 @@ def _find_item(free: list[Profile], named: bool, actor_is_open: bool) -> Profile
 
 def _is_item(profile: Profile) -> bool:
     names = {"name", "title", "category", "brand", "type", "description", "count", "number"}
-    return _identifies(profile) and not names & set(words_of(profile.name))
+    return _is_key(profile) and not names & set(words_of(profile.name))
 
 
 def _is_action(profile: Profile) -> bool:

@@ -1,14 +1,14 @@
 """What the columns of a log look like, from a sample."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 
 from core.logs.engine import literal, quoted
 
-_SAMPLE_ROWS = 50_000
-_SAMPLE_CELLS = 2_000_000
+_SAMPLE_ROWS = 20_000
+_SAMPLE_CELLS = 1_000_000
 _NOTHING = (0, 0, 0, 0, 0, None, None, 0, None, None, None)  # of a log without a usable row
 
 
@@ -68,8 +68,9 @@ def profile_columns(con: duckdb.DuckDBPyConnection, columns: list[str]) -> list[
         FROM (SELECT "@row", unnest([{names}]) AS name, unnest([{values}]) AS cell FROM sample)
         GROUP BY name"""
     ).fetchall()
-    profiles = {row[0]: _as_profile(*row[:2], row[2:]) for row in found}
-    return [profiles.get(column, _as_profile(column, 0, _NOTHING)) for column in columns]
+    profiles = {row[0]: _as_profile(row[0], row[1], row[2:]) for row in found}
+    nothing = _as_profile("", 0, _NOTHING)
+    return [profiles.get(column, replace(nothing, name=column)) for column in columns]
 
 
 def _as_profile(name: str, rows: int, values: tuple[Any, ...]) -> Profile:

@@ -84,6 +84,11 @@ def _propose(
     _check_names(given, source)
     take_sample(con, source.columns)
     profiles = profile_columns(con, source.columns)
+    if not profiles[0].rows:
+        raise BadInput(
+            f"The log holds no row below its header that has its {len(source.columns)} fields "
+            f"({_listed(source.columns)}). Accepted: at least one event."
+        )
     roles = _merge_roles(given, profiles, source)
     guesses = guess_kinds(con, [p for p in profiles if p.name not in roles.taken()])
     kinds = {

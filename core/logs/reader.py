@@ -195,13 +195,14 @@ def _create_view_of_fields(
     else:
         parts = f'SELECT *, string_split("@text", {literal(delimiter)}) AS fields FROM lines'
     cell = f"replace(x, '{BREAK}', chr(10))" if as_records else "x"
+    cells = f"list_transform(fields, lambda x: value_of({cell}))"
     con.execute(
         f"""CREATE VIEW source AS
         SELECT "@row", "@file", "@line", "@text",
             CASE WHEN len(fields) <> {len(columns)}
                  THEN len(fields) || ' fields instead of {len(columns)}' END AS "@refused",
             {_cells(columns)}
-        FROM (SELECT *, list_transform(fields, lambda x: value_of({cell})) AS cells FROM ({parts}))"""
+        FROM (SELECT *, {cells} AS cells FROM ({parts}))"""
     )
 
 

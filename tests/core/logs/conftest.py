@@ -3,16 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from core.store.home import Home, open_home
-
 DATA = Path(__file__).parents[4] / "shared" / "data"
 
 Write = Callable[..., Path]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return open_home(tmp_path / "home")
 
 
 @pytest.fixture
