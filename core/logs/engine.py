@@ -9,6 +9,8 @@ from pathlib import Path
 
 import duckdb
 
+from core.errors import BadInput
+
 # What stands for "nothing" in the logs we met.
 MISSING = ("", "NULL", "null", "None", "nan", "NaN", "\\N")
 
@@ -61,6 +63,8 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         con.execute(_MACROS)
         yield con
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        raise BadInput(f"The file cannot be read: {error}. It may be damaged.") from error
     finally:
         con.close()
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+from sqlalchemy.exc import IntegrityError
 
+from core.errors import Conflict
 from core.logs.engine import connect, literal, quoted, scratch_folder
 from core.logs.events import create_events
 from core.logs.facts import event_facts
@@ -94,10 +96,20 @@ def import_log(
                 sequences=sequences,
                 created_at=now(),
             )
-            with home.engine.begin() as database:
-                datasets.add(database, dataset)
+            _register(home, dataset)
     report(1.0, "done")
     return dataset
+
+
+def _register(home: Home, dataset: Dataset) -> None:
+    try:
+        with home.engine.begin() as con:
+            datasets.add(con, dataset)
+    except IntegrityError as error:
+        raise Conflict(
+            f"Another import took the name '{dataset.id}' meanwhile. Import again; "
+            "it gets a number then."
+        ) from error
 
 
 def _stem(path: Path) -> str:

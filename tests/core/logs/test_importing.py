@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core.errors import BadInput, NotFound
+from core.errors import BadInput, Conflict, NotFound
 from core.logs.frames import (
     actions,
     partitions,
@@ -287,6 +287,22 @@ def test_an_import_that_is_stopped_leaves_nothing_behind(home: Home, write: Writ
     with pytest.raises(KeyboardInterrupt):
         import_log(home, write(SHOP), progress=stop)
     assert files_of(home) == []
+
+
+def test_of_two_imports_under_one_name_at_the_same_time_one_is_refused(
+    home: Home, write: Write
+) -> None:
+    path = write(SHOP)
+
+    def import_meanwhile(share: float, message: str) -> None:
+        if message == "writing":
+            import_log(home, path)
+
+    with pytest.raises(Conflict, match="took the name 'log'"):
+        import_log(home, path, progress=import_meanwhile)
+    with home.engine.connect() as con:
+        assert datasets.all_datasets(con)["id"].tolist() == ["log"]
+    assert len(read_events(home, "log")) == 4
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -230,6 +230,15 @@ def test_office_documents_and_empty_archives_are_refused(tmp_path: Path) -> None
         read(tmp_path / "b.zip")
 
 
+def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    pd.DataFrame({"user": [f"u{n}" for n in range(5000)]}).to_parquet(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes(2000) + whole[2100:])
+    with pytest.raises(BadInput, match="cannot be read"):
+        read(path)
+
+
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no file at"):
         read(tmp_path / "nothing.csv")
