@@ -17,6 +17,7 @@ import pandas as pd
 from core.errors import NotFound
 from core.logs.frames import read_sequences
 from core.logs.importing import import_log
+from core.logs.mapping import Mapping, Roles
 from core.schema import Column
 from core.simulate import write_demonstration
 from core.store import cases, datasets, models
@@ -27,6 +28,24 @@ from core.store.models import Model
 STARTER: Final = Path(__file__).parent / "starter"
 NAME: Final = "demonstration"
 EXPLAINED: Final = 10  # cases explained in advance
+MAPPING: Final = Mapping(
+    roles=Roles(
+        actor="user_id",
+        session="session_id",
+        time="event_time",
+        action="event_type",
+        item="product_id",
+        amount="price",
+    ),
+    columns={
+        "category": "categorical",
+        "device": "entity",
+        "ip": "entity",
+        "coupon": "categorical",
+        "rating": "numeric",
+        "query": "text",
+    },
+)
 NOTE: Final = (
     "The starter model of Spoor. It was made by `python -m core.demo` from the seeded "
     "demonstration log with planted abuse and its truth. It exists to show the "
@@ -66,7 +85,7 @@ def _import(home: Home) -> Dataset:
     except NotFound:
         with tempfile.TemporaryDirectory() as folder:
             log, _ = write_demonstration(Path(folder))
-            return import_log(home, log, name=NAME)
+            return import_log(home, log, mapping=MAPPING, name=NAME)
 
 
 def _install_starter(home: Home) -> str:
@@ -98,7 +117,7 @@ def build_starter(target: Path = STARTER) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = open_home(Path(folder) / "home")
         log, truth = write_demonstration(Path(folder))
-        dataset = import_log(home, log, name=NAME)
+        dataset = import_log(home, log, mapping=MAPPING, name=NAME)
         labelled = _labels(home, dataset.id, truth, Path(folder) / "labels.csv")
         attach_labels(home, dataset.id, labelled, key="actor_id", label="abuse", on="actor")
         model = train(home, dataset.id, config=TrainConfig(), model_id="starter", note=NOTE)
