@@ -111,17 +111,30 @@ def choose_dataset() -> Dataset:
         st.page_link("pages/home.py", label="Home", icon=":material/home:")
         st.stop()
     names = dict(zip(known["id"], known["name"], strict=True))
+    # The URL decides, so that links and reloads show the same; without it, what was chosen last.
+    wanted = st.query_params.get("dataset", st.session_state.get("dataset"))
+    st.session_state["dataset"] = wanted if wanted in names else next(iter(names))
     chosen = st.selectbox(
-        "Data set", list(names), format_func=names.__getitem__, key="dataset", bind="query-params",
+        "Data set",
+        list(names),
+        format_func=names.__getitem__,
+        key="dataset",
+        on_change=_dataset_to_url,
+        persist_state="session",
         width=420,
-    )  # fmt: skip
+    )
+    _dataset_to_url()
     with refusals(), home().engine.connect() as con:
         return datasets.get(con, str(chosen))
 
 
+def _dataset_to_url() -> None:
+    st.query_params["dataset"] = str(st.session_state["dataset"])
+
+
 def open_case(case_id: int) -> NoReturn:
     """Go to a case."""
-    st.switch_page("pages/case.py", query_params={"case": str(case_id), "analyst": analyst()})
+    st.switch_page("pages/case.py", query_params={"case": str(case_id)})
 
 
 def score_word(model: Model) -> str:

@@ -52,7 +52,7 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
 
 def draw_undo() -> None:
     """Draw the button that takes back the last verdict."""
-    st.button("Undo my last", key="undo", shortcut="Backspace", on_click=_on_undo, width="stretch")
+    st.button("Undo", key="undo", shortcut="Backspace", on_click=_on_undo, width="stretch")
 
 
 def _on_verdict(case_id: int, decision: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.charts import attribution
-from core.charts.look import duration, plain
+from core.charts.look import duration, plain, signed
 from core.charts.timeline import timeline
 from core.logs.frames import read_mapping
 from core.logs.mapping import extra_columns
@@ -15,6 +15,15 @@ from core.schema import Column
 from pages._common import CHART, home, text
 
 MOST_ROWS = 12  # before the table scrolls
+_WHEN = "D MMM YYYY HH:mm:ss"
+HISTORY = {
+    "created_at": st.column_config.DatetimeColumn("decided (UTC)", format=_WHEN),
+    "undone_at": st.column_config.DatetimeColumn("taken back (UTC)", format=_WHEN),
+    Column.FIRST: st.column_config.DatetimeColumn("first event (UTC)", format=_WHEN),
+    Column.LAST: st.column_config.DatetimeColumn("last event (UTC)", format=_WHEN),
+    Column.SCORE: st.column_config.NumberColumn(format="%.3f"),
+    Column.AMOUNT: st.column_config.NumberColumn(format="%,.2f"),
+}
 Explanation = dict[str, Any]  # as `Explanation.to_dict` makes it
 
 
@@ -39,7 +48,7 @@ def draw_reasons(why: Explanation) -> None:
     for reason in why["reasons"]:
         colour, arrow = ("orange", "▲") if reason["value"] > 0 else ("violet", "▼")
         at = "" if reason["event"] is None else f" · event {reason['event'] + 1}"
-        push = f":{colour}[**{arrow} {reason['value']:+.3f}**]"
+        push = f":{colour}[**{arrow} {signed(reason['value'])}**]"
         lines.append(f"{push} {text(reason['text'])}{at}")
     st.markdown("  \n".join(lines))
 
@@ -80,9 +89,9 @@ def draw_events(dataset_id: str, events: pd.DataFrame, why: Explanation | None) 
     table.insert(0, "event", range(1, len(table) + 1))
     height: Literal["content"] | int = "content" if len(table) <= MOST_ROWS else 460
     config = {
-        Column.TIME: st.column_config.DatetimeColumn("time (UTC)", format="D MMM YYYY HH:mm:ss"),
-        "moved the score": st.column_config.NumberColumn(format="%+.3f"),
-        Column.AMOUNT: st.column_config.NumberColumn(format="localized"),
+        Column.TIME: st.column_config.DatetimeColumn("time (UTC)", format=_WHEN),
+        "moved the score": st.column_config.NumberColumn(format="%+.4f"),
+        Column.AMOUNT: HISTORY[Column.AMOUNT],
     }
     st.dataframe(table, hide_index=True, column_config=config, height=height, placeholder="")
 
@@ -94,13 +103,13 @@ def draw_history(every: pd.DataFrame, theirs: pd.DataFrame) -> None:
         st.caption("None yet.")
     else:
         columns = ["created_at", "analyst", "decision", "scheme", "note", "score", "undone_at"]
-        st.dataframe(every[columns], hide_index=True, placeholder="")
+        st.dataframe(every[columns], hide_index=True, column_config=HISTORY, placeholder="")
     st.markdown("**All sequences of this actor**")
     columns = [Column.SCORE, Column.EVENTS, Column.AMOUNT, Column.FIRST, Column.LAST]
-    shown = theirs[columns].sort_values(Column.SCORE, ascending=False)
-    st.dataframe(shown.dropna(axis=1, how="all"), hide_index=True)
+    shown = theirs[columns].sort_values(Column.SCORE, ascending=False).dropna(axis=1, how="all")
+    st.dataframe(shown, hide_index=True, column_config=HISTORY)
 
 
 def _strongest(part: dict[str, Any]) -> str:
     tokens = sorted(part["tokens"], key=lambda token: -abs(token["value"]))[:4]
-    return "<br>".join(f"{plain(t['words'], 70)} {t['value']:+.3f}" for t in tokens)
+    return "<br>".join(f"{plain(t['words'], 70)} {signed(t['value'])}" for t in tokens)

@@ -55,7 +55,7 @@ with refusals():
     theirs = sequences_of(case.run_id, case.dataset_id, case.actor_id)
 scores = theirs.set_index("sequence_id")["score"]
 
-main, side = st.columns([3.7, 1], gap="medium")
+main, side = st.columns([3.9, 1], gap="medium", wrap=False)
 with side, st.container(key="decision", border=True):
     draw_decision(case, every[every["undone_at"].isna()], waiting)
 
@@ -65,8 +65,8 @@ with main:
     word = score_word(model)
     facts[0].metric(word.split()[0].capitalize(), f"{case.score:.3f}", help=word.capitalize())
     facts[1].metric("Threshold", f"{threshold:.3f}")
-    facts[2].metric("Events", f"{case.events:,}")
-    facts[3].metric("Amount", "none" if case.amount is None else f"{case.amount:,.2f}")
+    facts[2].metric("Actor's events", f"{case.events:,}")
+    facts[3].metric("Actor's amount", "none" if case.amount is None else f"{case.amount:,.2f}")
 
     look_at = covered_sequences(case)
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -56,7 +56,8 @@ with refusals():
 head, other = st.columns([4, 1], vertical_alignment="center")
 head.markdown(f"**{text(Path(path).name)}** · {first.format.kind}, {first.format.encoding}")
 if other.button("Another file", icon=":material/undo:", width="stretch"):
-    st.query_params.clear()
+    st.query_params.pop("file")
+    st.query_params.pop("job", None)
     st.rerun()
 
 st.subheader("Which column is what")

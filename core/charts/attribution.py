@@ -18,7 +18,9 @@ def by_event(names: Sequence[str], values: Sequence[float]) -> go.Figure:
         x=list(range(len(values))),
         y=list(values),
         marker={"color": colours},
-        hovertext=[f"{look.plain(n)}: {v:+.4f}" for n, v in zip(names, values, strict=True)],
+        hovertext=[
+            f"{look.plain(n)}: {look.signed(v)}" for n, v in zip(names, values, strict=True)
+        ],
         hoverinfo="text",
     )
     step = max(1, len(names) // 20)
@@ -47,10 +49,12 @@ def by_token(names: Sequence[str], values: Sequence[float]) -> go.Figure:
         y=list(range(len(labels))),
         orientation="h",
         marker={"color": [look.ABUSE if value > 0 else look.NORMAL for value in heights]},
-        text=[f"{value:+.3f}" for value in heights],
+        text=[f"{look.signed(value)}" for value in heights],
         textposition="outside",
         cliponaxis=False,
-        hovertext=[f"{look.plain(n, 120)}: {v:+.4f}" for n, v in zip(labels, heights, strict=True)],
+        hovertext=[
+            f"{look.plain(n, 120)}: {look.signed(v)}" for n, v in zip(labels, heights, strict=True)
+        ],
         hoverinfo="text",
     )
     reach = max([abs(value) for value in heights], default=1.0) * 1.25

@@ -54,6 +54,11 @@ def duration(seconds: float) -> str:
     return f"{round(hours / 24)} d"
 
 
+def signed(value: float) -> str:
+    """Write a share of a score, with one more digit where it is small."""
+    return f"{value:+.4f}" if abs(value) < 0.01 else f"{value:+.3f}"
+
+
 def plain(text: object, longest: int = 60) -> str:
     """Return `text` shortened, and escaped, since Plotly reads labels as HTML."""
     words = str(text)

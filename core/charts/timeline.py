@@ -49,7 +49,7 @@ def timeline(
         figure.update_xaxes(title="event, in order", range=[0.3, len(events) + 0.7])
     if events[Column.TIME].notna().all() and len(events):
         notes = _bursts(axis.seconds_since_start(events[Column.TIME]), marks["x"].to_numpy())
-    lanes = _lanes(figure, marks)
+    lanes = _lanes(figure, marks, headroom=0.75 if notes else 0.4)
     if len(marks) > MOST_MARKS:
         marks = _bundled(marks)
     figure.add_trace(_trace(marks, with_values=values is not None))
@@ -92,7 +92,7 @@ def _hover(
         if pd.notna(amount):
             lines.append(f"amount {amount:,.2f}")
         if values is not None:
-            lines.append(f"moved the score by {values[number]:+.3f}")
+            lines.append(f"moved the score by {look.signed(values[number])}")
         if details is not None and details[number]:
             lines.append(details[number])
         texts.append("<br>".join(lines))
@@ -140,7 +140,7 @@ def _draw_bursts(
 ) -> None:
     for _, start, end, label in notes:
         line = {"color": look.INK, "width": 2}
-        top = lanes - 0.42
+        top = lanes - 0.5
         figure.add_shape(type="line", x0=start, x1=end, y0=top, y1=top, line=line)
         for edge in (start, end):
             figure.add_shape(type="line", x0=edge, x1=edge, y0=top - 0.1, y1=top, line=line)
@@ -163,15 +163,15 @@ def _note(figure: go.Figure, x: float, y: float, text: str, **where: Any) -> Non
     figure.add_annotation(x=x, y=y, text=text, showarrow=False, font=font, **where)
 
 
-def _lanes(figure: go.Figure, marks: pd.DataFrame) -> int:
+def _lanes(figure: go.Figure, marks: pd.DataFrame, *, headroom: float) -> int:
     """Name the lanes, the most frequent action at the bottom, and replace names by numbers."""
     names = marks["lane"].value_counts().index.tolist()
     marks["y"] = marks["lane"].map({name: number for number, name in enumerate(names)})
     short = [look.plain(name, 22) for name in names]
     figure.update_yaxes(
-        tickvals=list(range(len(names))), ticktext=short, range=[-0.6, len(names) - 0.05]
+        tickvals=list(range(len(names))), ticktext=short, range=[-0.6, len(names) - 1 + headroom]
     )
-    figure.update_layout(height=116 + 44 * len(names), margin={"t": 44})
+    figure.update_layout(height=124 + 36 * len(names), margin={"t": 44})
     return len(names)
 
 
@@ -197,7 +197,11 @@ def _bundled(marks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pushes(value: float) -> str:
-    return f"together they moved the score by {value:+.3f}" if value else "zoom in for the events"
+    return (
+        f"together they moved the score by {look.signed(value)}"
+        if value
+        else "zoom in for the events"
+    )
 
 
 def _trace(marks: pd.DataFrame, *, with_values: bool) -> go.Scatter:
