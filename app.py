@@ -4,8 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages._common import hand_over
+
 PAGES = Path(__file__).parent / "pages"
 
+hand_over()
 st.set_page_config(
     page_title="Spoor", page_icon=":material/footprint:", layout="wide", initial_sidebar_state=208
 )

@@ -27,16 +27,21 @@ if TYPE_CHECKING:
 CHART: dict[str, Any] = {"displayModeBar": False}
 
 
-def begin(title: str | None = None) -> None:
-    """Open a page: the first line of each.
+def hand_over() -> None:
+    """Make sure that app.py runs around every page.
 
     A server whose first visitor comes by a page's own address (a reload after a restart, a link)
-    would run that file alone, without app.py, because a folder named pages is also Streamlit's
-    older way to write many pages. So hand over to app.py.
+    would run that file alone, because a folder named pages is also Streamlit's older way to write
+    an app of many pages. app.py and every page call this first.
     """
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+
+
+def begin(title: str | None = None) -> None:
+    """Open a page: the first line of each."""
+    hand_over()
     if title is not None:
         st.title(title)
 

@@ -62,14 +62,15 @@ def _draw_jobs(ids: list[int]) -> None:
 
 
 def _progress_words(job: Job) -> str:
-    words = f"**{KINDS.get(job.kind, job.kind)}** {text(subject(job))}: {text(job.message)}"
+    what = " ".join(filter(None, [f"**{KINDS.get(job.kind, job.kind)}**", text(_subject(job))]))
+    words = f"{what}: {text(job.message)}"
     if job.started_at is not None and job.progress > 0.03:
         spent = (now() - job.started_at).total_seconds()
         words += f" · about {duration(spent * (1 - job.progress) / job.progress)} left"
     return words
 
 
-def subject(job: Job) -> str:
+def _subject(job: Job) -> str:
     """Say what a job is about."""
     about = job.arguments.get("name") or job.arguments.get("dataset") or ""
     return str(about)

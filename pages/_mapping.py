@@ -24,12 +24,11 @@ def edit_roles(path: str, columns: list[str], proposed: Mapping) -> dict[str, st
     chosen: dict[str, str | None] = {}
     places = st.columns(4)
     for number, role in enumerate(ROLES):
-        present = getattr(proposed.roles, role)
         chosen[role] = places[number % 4].selectbox(
             ROLE_WORDS[role],
-            columns,
-            index=None if present is None else columns.index(present),
-            placeholder="no column",
+            [None, *columns],
+            index=[None, *columns].index(getattr(proposed.roles, role)),
+            format_func=lambda column: column or "no column",
             key=f"role-{role}-{path}",
         )
     return chosen

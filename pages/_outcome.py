@@ -29,8 +29,8 @@ def draw_import_outcome(job: Job, active: Model | None) -> None:
         log = datasets.get(con, result["dataset"])
     st.success(
         f"**{text(log.name)}** is in: {log.accepted:,} events of {log.actors:,} actors in "
-        f"{log.sequences:,} sequences. {log.rejected:,} rows were rejected, {log.duplicate:,} "
-        f"are duplicates, {log.read:,} were read.",
+        f"{log.sequences:,} sequences. Of {log.read:,} rows, {log.rejected:,} rejected, "
+        f"{log.duplicate:,} duplicate.",
         icon=":material/check:",
     )
     with st.container(horizontal=True):

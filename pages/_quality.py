@@ -28,8 +28,9 @@ def draw_quality(quality: dict[str, Any]) -> None:
         first, last = (str(quality[end])[:16].replace("T", " ") for end in ("first_ts", "last_ts"))
         facts.insert(0, f"From {first} to {last} UTC, {quality['days']:g} days.")
     st.caption(text(" ".join(facts)))
-    for note in quality.get("notes", []):
-        st.warning(text(note), icon=":material/info:")
+    notes = list(quality.get("notes", []))
     if quality["rejected_by_reason"]:
-        reasons = [f"{count:,} × {why}" for why, count in quality["rejected_by_reason"].items()]
-        st.warning(text(f"Rejected rows: {'; '.join(reasons)}."), icon=":material/report:")
+        reasons = [f"{why} ({count:,})" for why, count in quality["rejected_by_reason"].items()]
+        notes.append(f"Rejected: {'; '.join(reasons)}.")
+    if notes:
+        st.warning(text(" ".join(notes)), icon=":material/info:")

@@ -23,10 +23,11 @@ with home().engine.connect() as con:
     waiting = cases.open_by_dataset(con)
     known = datasets.all_datasets(con)
     active = models.active(con)
+    known_models = models.all_models(con)
     latest = jobs.newest(con, limit=10)
     done = audit.newest(con, limit=200)
 
-show_running()
+running = show_running()
 
 if known.empty:
     demo, own = st.columns(2, border=True)
@@ -36,7 +37,12 @@ if known.empty:
             "Two weeks of an invented shop with seven kinds of abuse hidden in it, a trained "
             "model and a filled queue. Ready in about a minute."
         )
-        if st.button("Load the demonstration", type="primary", icon=":material/play_arrow:"):
+        if st.button(
+            "Load the demonstration",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=running,
+        ):
             enqueue("demo", {})
             st.rerun()
     with own:
@@ -66,11 +72,16 @@ if waiting:
         first = cases.next_open(con, largest, skipping=[])
     if st.button("Continue reviewing", type="primary", icon=":material/arrow_forward:"):
         open_case(int(first or 0))
-elif not known.empty and active is None:
+elif not known.empty and active is None and not running:
     st.info("No model decides yet: train one on your log, or promote a candidate.")
     st.page_link("pages/train.py", label="Train", icon=":material/model_training:")
-elif not known.empty:
+elif not known.empty and not running:
     st.success("The queue is empty. Score a data set to fill it again.")
+
+proposed = known_models[known_models["status"] == "candidate"]
+if not proposed.empty and (active is None or proposed["created_at"].max() > active.created_at):
+    st.info(f"**{text(proposed.iloc[0]['id'])}** waits to be compared and promoted.")
+    st.page_link("pages/models.py", label="Compare", icon=":material/balance:")
 
 failed = latest[latest["status"] == "failed"]
 if not failed.empty:

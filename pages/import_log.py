@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -14,6 +15,14 @@ from pages._jobs import job_in_url, show_running
 from pages._mapping import edit_kinds, edit_roles, edit_rule
 from pages._outcome import draw_import_outcome
 from pages._quality import draw_quality
+
+PREVIEW: dict[str, Any] = {
+    "actor_id": "who",
+    "session_id": st.column_config.TextColumn("session", width=150),
+    "event_id": "event",
+    "ts": st.column_config.DatetimeColumn("time (UTC)", format="D MMM YYYY HH:mm:ss"),
+    "amount": st.column_config.NumberColumn(format="%,.2f"),
+}
 
 
 @st.cache_data(max_entries=20, show_spinner="Looking at the log ...")
@@ -63,7 +72,7 @@ if other.button("Another file", icon=":material/undo:", width="stretch"):
 st.subheader("Which column is what")
 roles = edit_roles(path, first.columns["name"].tolist(), first.mapping)
 rule = edit_rule(path, first.mapping)
-with st.expander("The other columns", expanded=len(first.columns) <= 12):
+with st.expander("What the other columns are", expanded=len(first.columns) <= 12):
     kinds = edit_kinds(path, first.columns, roles)
 drop = st.toggle("Drop rows that repeat an earlier row (repetition is behaviour: usually keep)")
 with refusals():
@@ -81,9 +90,10 @@ with refusals():
 st.subheader("What comes out")
 draw_quality(checked.quality)
 if not checked.preview.empty:
-    shown = checked.preview.drop(columns=["row"]).dropna(axis=1, how="all")
+    hidden = ["row", "position", "sequence_id"]
+    shown = checked.preview.drop(columns=hidden).dropna(axis=1, how="all")
     st.caption("The first ten events, as they will be stored.")
-    st.dataframe(shown, hide_index=True, height=388)
+    st.dataframe(shown, hide_index=True, height="content", column_config=PREVIEW, placeholder="")
 with st.container(horizontal=True, vertical_alignment="bottom"):
     name = st.text_input("Name of the data set", Path(path).name.split(".")[0], width=320)
     blocked = running or "problem" in checked.quality

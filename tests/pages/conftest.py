@@ -1,17 +1,29 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).parents[2]
+
+
+_create = PagesManager.__init__
+
+
+def _of_a_server_in_use(manager: PagesManager, *given: Any, **named: Any) -> None:
+    """AppTest makes every run a server's first, which `hand_over` answers by running again."""
+    _create(manager, *given, **named)
+    PagesManager.uses_pages_directory = False
 
 
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Open a page through the entry point, on the home of the test."""
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(PagesManager, "__init__", _of_a_server_in_use)
 
     def opened(name: str, **params: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=90).run()

@@ -1,4 +1,7 @@
 import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -35,8 +38,10 @@ def test_a_path_that_does_not_exist_is_refused_in_words(open_page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_reached_by_its_own_address_has_its_frame(open_page, page):
-    assert open_page(page).sidebar.text_input(key="analyst").value == "analyst"
+def test_a_page_that_is_a_servers_first_address_has_its_frame(page):
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = app.switch_page(f"pages/{page}.py").run()
+    assert app.sidebar.text_input(key="analyst").value == "analyst"
 
 
 def test_the_analysts_name_stays_from_page_to_page(open_page):

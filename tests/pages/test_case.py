@@ -1,0 +1,79 @@
+import re
+
+import pytest
+
+from core.store import cases, verdicts
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
+
+
+def _ids(home, *, decided=False):
+    with home.engine.connect() as con:
+        return cases.queue(con, decided=decided)["id"].tolist()
+
+
+def _stored(home):
+    with home.engine.connect() as con:
+        return verdicts.of_dataset(con, "small")
+
+
+def test_the_explanation_adds_up_to_the_score(open_page):
+    words = next(m.value for m in open_page("case").markdown if m.value.startswith("Base value"))
+    base, whole, events, together, score = map(float, re.findall(r"\*\*([-+.\d]+)\*\*", words))
+    assert base + whole + events == pytest.approx(score, abs=2e-4)
+    assert together == score
+
+
+def test_a_verdict_is_stored_under_the_analysts_name_and_the_next_case_opens(
+    open_page, seeded_home
+):
+    first, second = _ids(seeded_home)[:2]
+    app = open_page("case", case=str(first))
+    app.text_input(key="analyst").input("eva")
+    app.selectbox(key=f"scheme-{first}").select("fake_orders")
+    app.text_area(key=f"note-{first}").input("one item, seconds apart")
+    app.button(key="verdict-confirmed").click().run()
+    assert not app.exception
+    stored = _stored(seeded_home).iloc[0]
+    assert stored[["case_id", "analyst", "decision", "scheme", "note"]].tolist() == [
+        first,
+        "eva",
+        "confirmed",
+        "fake_orders",
+        "one item, seconds apart",
+    ]
+    assert app.query_params["case"] == str(second)
+
+
+def test_undo_takes_the_verdict_back_and_shows_its_case(open_page, seeded_home):
+    first = _ids(seeded_home)[0]
+    app = open_page("case", case=str(first))
+    app.button(key="verdict-legitimate").click().run()
+    app.button(key="undo").click().run()
+    assert _stored(seeded_home).empty
+    assert app.query_params["case"] == str(first)
+
+
+def test_skipped_cases_do_not_come_next(open_page, seeded_home):
+    first, second, third = _ids(seeded_home)[:3]
+    app = open_page("case", case=str(first))
+    app.button(key="skip").click().run()
+    assert app.query_params["case"] == str(second)
+    app.button(key="verdict-unclear").click().run()
+    assert app.query_params["case"] == str(third)
+
+
+def test_a_decided_case_cannot_be_decided_again(open_page, seeded_home):
+    first = _ids(seeded_home)[0]
+    open_page("case", case=str(first)).button(key="verdict-confirmed").click().run()
+    app = open_page("case", case=str(first))
+    assert app.info[0].value.startswith("**Confirmed abuse**, analyst")
+    assert app.button(key="verdict-legitimate").disabled
+
+
+def test_after_the_last_case_the_page_says_so(open_page, seeded_home):
+    app = open_page("case")
+    for _ in _ids(seeded_home):
+        app.button(key="verdict-unclear").click().run()
+    assert app.success[0].value.startswith("No case waits")
+    assert len(_ids(seeded_home, decided=True)) == len(_stored(seeded_home))

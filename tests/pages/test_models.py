@@ -1,0 +1,83 @@
+import pytest
+from sqlalchemy import delete
+
+from core.review.deciding import decide
+from core.store import cases, jobs, models
+from core.store.tables import labels
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
+
+
+def _press(app, label):
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def _without_labels(home):
+    with home.engine.begin() as con:
+        con.execute(delete(labels))
+
+
+def test_training_asks_for_a_candidate_as_a_job(open_page, seeded_home):
+    app = open_page("train")
+    assert [metric.value for metric in app.metric] == ["20", "40", "0", "60"]
+    _press(app, "Train a candidate")
+    with seeded_home.engine.connect() as con:
+        job = jobs.newest(con).iloc[0]
+    assert job["kind"] == "train"
+    assert job["arguments"] == {"dataset": "small", "parent": "finetuned", "seed": 0}
+
+
+def test_training_is_refused_below_five_of_a_class(open_page, seeded_home):
+    _without_labels(seeded_home)
+    with seeded_home.engine.connect() as con:
+        case_ids = cases.queue(con)["id"].tolist()
+    for case_id in case_ids[:4]:
+        decide(seeded_home, case_id, "confirmed", analyst="eva")
+    app = open_page("train")
+    assert "at least 5 of each class" in app.warning[0].value
+    assert next(b for b in app.button if b.label == "Train a candidate").disabled
+
+
+def test_without_verdicts_and_labels_training_only_pre_trains(open_page, seeded_home):
+    _without_labels(seeded_home)
+    app = open_page("train")
+    assert "pre-training" in app.info[0].value
+    _press(app, "Pre-train on this log")
+    with seeded_home.engine.connect() as con:
+        assert jobs.newest(con).iloc[0]["arguments"] == {"dataset": "small", "seed": 0}
+
+
+def test_a_running_training_shows_progress_and_its_curve(open_page, seeded_home):
+    with seeded_home.engine.begin() as con:
+        job = jobs.enqueue(con, "train", {"dataset": "small"}, "eva")
+        jobs.claim(con, "worker")
+        curve = [{"phase": "pre-training", "epoch": 1, "loss": 2.5, "progress": 0.4}]
+        jobs.heartbeat(con, job, progress=0.4, message="pre-training", curve=curve)
+    app = open_page("train")
+    assert "pre-training" in app.get("progress")[0].proto.text
+    assert app.get("plotly_chart")
+    _press(app, "Stop")
+    with seeded_home.engine.connect() as con:
+        assert jobs.get(con, job).cancel_requested
+
+
+def test_a_failed_training_says_why(open_page, seeded_home):
+    with seeded_home.engine.begin() as con:
+        job = jobs.enqueue(con, "train", {"dataset": "small"}, "eva")
+        jobs.finish(con, job, "failed", "A class has one label only.")
+    assert "A class has one label only" in open_page("train").error[0].value
+
+
+def test_promoting_and_rolling_back_change_which_model_decides(open_page, seeded_home):
+    app = open_page("models", analyst="eva")
+    _press(app, "Promote")
+    with seeded_home.engine.connect() as con:
+        assert models.active(con).id == "pretrained"
+    _press(app, "Roll back to the one before")
+    with seeded_home.engine.connect() as con:
+        assert models.active(con).id == "finetuned"
+
+
+def test_the_card_of_a_model_can_be_read(open_page):
+    app = open_page("models", model="pretrained")
+    assert any("unusual" in block.value for block in app.markdown)

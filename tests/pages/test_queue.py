@@ -1,0 +1,47 @@
+import pytest
+
+from core.store import cases, models
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
+
+
+def test_the_highest_score_is_on_top(open_page, seeded_home):
+    shown = open_page("queue").dataframe[0].value
+    assert shown["score"].is_monotonic_decreasing
+    with seeded_home.engine.connect() as con:
+        assert shown["actor_id"].tolist() == cases.queue(con)["actor_id"].tolist()
+
+
+def test_moving_the_threshold_tells_what_it_means_before_it_counts(open_page, seeded_home):
+    app = open_page("queue")
+    with seeded_home.engine.connect() as con:
+        before = models.threshold(con, "finetuned")
+    app.slider[0].set_value(0.0).run()
+    assert any(m.value.startswith("**60 cases** of 60 actors, about **") for m in app.markdown)
+    with seeded_home.engine.connect() as con:
+        assert models.threshold(con, "finetuned") == before
+
+
+def test_a_threshold_in_force_renews_the_queue(open_page, seeded_home):
+    app = open_page("queue")
+    app.slider[0].set_value(0.0).run()
+    next(button for button in app.button if button.label == "Put in force").click().run()
+    with seeded_home.engine.connect() as con:
+        assert models.threshold(con, "finetuned") == 0.0
+        assert len(cases.queue(con)) == 60
+    assert len(app.dataframe[0].value) == 60
+
+
+def test_an_actor_is_found_by_a_part_of_the_id(open_page):
+    app = open_page("queue")
+    actor = app.dataframe[0].value["actor_id"][0]
+    app.text_input(key="actor").set_value(actor.upper()).run()
+    assert app.dataframe[0].value["actor_id"].tolist() == [actor]
+
+
+def test_start_reviewing_opens_the_first_case(open_page, seeded_home):
+    app = open_page("queue")
+    with seeded_home.engine.connect() as con:
+        first = cases.queue(con)["id"][0]
+    next(button for button in app.button if button.label == "Start reviewing").click().run()
+    assert app.query_params["case"] == str(first)
