@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -407,5 +407,18 @@ def _text_of(file: Path) -> str:
         raise BadInput(f"The mapping {file} cannot be read: {error}.") from error
 
 
+def main() -> NoReturn:
+    """Run the command line as a process of its own."""
+    code = 0
+    try:
+        app()
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # DuckDB's bindings print pages of leak warnings when Python tears down after shap was loaded.
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -19,7 +19,7 @@ from core.model.encoder import Encoder, Layout, Size
 from core.model.files import write_json
 from core.model.finetune import FinetuneConfig, finetune
 from core.model.inference import raw_scores
-from core.model.metrics import best_threshold, report
+from core.model.metrics import report, stable_threshold
 from core.model.pretrain import PretrainConfig, pretrain
 from core.model.surprise import quantiles
 from core.store import audit, models
@@ -156,7 +156,7 @@ def _judge(home: Home, log: Log, encoder: Encoder, batch: Batch) -> tuple[float,
         return 1 - UNUSUAL_SHARE, {"sequences": len(batch)}
     score = raw_scores(encoder, batch)
     validation, test = log.bags.of("validation"), log.bags.of("test")
-    threshold = best_threshold(validation.label, validation.maximum(score[validation.rows]))
+    threshold = stable_threshold(validation.label, validation.maximum(score[validation.rows]))
     metrics = {
         "unit": log.bags.unit,
         "test": report(test.label, test.maximum(score[test.rows]), threshold),

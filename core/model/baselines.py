@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from core.model.metrics import best_threshold, report
+from core.model.metrics import report, stable_threshold
 from core.model.units import Bags
 from core.schema import Column
 
@@ -35,7 +35,7 @@ def _judge(X: Features, bags: Bags, split: str) -> dict[str, Any]:
     model = HistGradientBoostingClassifier(random_state=0, early_stopping=False, max_iter=150)
     model.fit(X[train], bags.label[train])
     score = model.predict_proba(X)[:, 1]
-    threshold = best_threshold(bags.label[validation], score[validation])
+    threshold = stable_threshold(bags.label[validation], score[validation])
     return report(bags.label[test], score[test], threshold)
 
 

@@ -27,7 +27,7 @@ from core.model.files import read_json
 from core.tokens import MASK, PAD, Batch, Tokenizer
 
 # A bar for one file of a few megabytes would land in the middle of the command line's output.
-transformers.logging.disable_progress_bar()
+transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 Layout = Literal["inline", "summed"]
 POSITIVE: Final = 1

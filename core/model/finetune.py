@@ -1,13 +1,16 @@
 """Fine-tuning on labels: AdamW, class weights, early stopping, bags of sequences as units."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from core.errors import BadInput
 from core.model.batching import Report, shuffled
@@ -17,6 +20,8 @@ from core.model.optimising import Optimiser
 from core.model.units import Bags
 from core.tokens import MASK, Batch
 
+DECAY = 0.99  # per step, of the running mean of the weights, which is what is judged and kept
+
 
 @dataclass(frozen=True)
 class FinetuneConfig:
@@ -25,8 +30,7 @@ class FinetuneConfig:
     epochs: int = 12
     patience: int = 4  # epochs without a better validation before stopping
     batch_size: int = 32  # bags
-    learning_rate: float = 3e-4
-    hide_share: float = 0.15  # of tokens, at random: regularises, and an explanation hides tokens too
+    learning_rate: float = 6e-4
     max_bag: int = 24  # sequences of one bag drawn into a step; an actor can have thousands
 
 
@@ -46,21 +50,26 @@ def finetune(
     weight = _positive_weight(train.label)
     steps = -(-len(train) // config.batch_size) * config.epochs
     optimiser = Optimiser(encoder, config.learning_rate, steps)
+    averaged = AveragedModel(encoder, avg_fn=_running_mean)
+    judged = cast(Encoder, averaged.module)
     best = (_quality(encoder, batch, validation, weight), deepcopy(encoder.state_dict()))
     waited = 0
     for epoch in range(config.epochs):
-        loss = _epoch(encoder, batch, train, config, rng, optimiser, weight, report, epoch)
-        quality = _quality(encoder, batch, validation, weight)
-        point = {
-            "epoch": epoch + 1,
-            "loss": loss,
-            "validation_ap": quality[0],
-            "validation_loss": -quality[1],
-        }
-        report({"phase": "fine-tuning", "progress": (epoch + 1) / config.epochs, **point})
+        encoder.train()
+        losses = []
+        for part, share in _batches(encoder, batch, train, config.batch_size, config.max_bag, rng):
+            target = torch.from_numpy(part.label).float().to(encoder.device)
+            logits = bag_logits(encoder, _hide(batch.take(part.rows), rng), part).float()
+            loss = nn.functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
+            optimiser.step(loss)
+            averaged.update_parameters(encoder)
+            losses.append(loss.detach())
+            report({"phase": "fine-tuning", "progress": (epoch + share) / config.epochs})
+        quality = _quality(judged, batch, validation, weight)
+        report(_point(losses, quality, epoch + 1, config.epochs))
         waited = 0 if quality > best[0] else waited + 1
         if quality > best[0]:
-            best = (quality, deepcopy(encoder.state_dict()))
+            best = (quality, deepcopy(judged.state_dict()))
         if waited >= config.patience:
             break
     encoder.load_state_dict(best[1])
@@ -77,36 +86,38 @@ def bag_logits(encoder: Encoder, batch: Batch, bags: Bags) -> Tensor:
     return floor.scatter_reduce(0, index, margin, "amax")
 
 
-def _epoch(
-    encoder: Encoder,
-    batch: Batch,
-    train: Bags,
-    config: FinetuneConfig,
-    rng: np.random.Generator,
-    optimiser: Optimiser,
-    weight: Tensor,
-    report: Report,
-    epoch: int,
-) -> float:
-    encoder.train()
-    losses = []
+def _batches(
+    encoder: Encoder, batch: Batch, train: Bags, size: int, limit: int, rng: np.random.Generator
+) -> Iterator[tuple[Bags, float]]:
+    """Give the training bags in random batches, and the share of the epoch that is done."""
     # Alike in length: one long sequence among short ones would pad them all.
     cost = np.maximum.reduceat(encoder.cost(batch)[train.rows], train.offsets[:-1])
-    batches = shuffled(cost, size=config.batch_size, rng=rng)
+    batches = shuffled(cost, size=size, rng=rng)
     for number, index in enumerate(batches):
-        part = _sample(train.take(index), config.max_bag, rng)
-        target = torch.from_numpy(part.label).float().to(encoder.device)
-        logits = bag_logits(encoder, _hide(batch.take(part.rows), config.hide_share, rng), part).float()
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
-        optimiser.step(loss)
-        losses.append(loss.detach())
-        if number % 20 == 0:
-            share = (epoch + number / len(batches)) / config.epochs
-            report({"phase": "fine-tuning", "progress": share})
-    mean = float(torch.stack(losses).mean())
-    if not np.isfinite(mean):
+        yield _sample(train.take(index), limit, rng), number / len(batches)
+
+
+def _point(
+    losses: list[Tensor], quality: tuple[float, float], epoch: int, epochs: int
+) -> dict[str, Any]:
+    """Return an epoch's point of the curve, or refuse to go on without a loss."""
+    loss = float(torch.stack(losses).mean())
+    if not np.isfinite(loss):
         raise BadInput("Fine-tuning diverged (the loss is not a number): lower the learning rate.")
-    return mean
+    return {
+        "phase": "fine-tuning",
+        "progress": epoch / epochs,
+        "epoch": epoch,
+        "loss": loss,
+        "validation_ap": quality[0],
+        "validation_loss": -quality[1],
+    }
+
+
+def _running_mean(mean: Tensor, present: Tensor, updates: Tensor | int) -> Tensor:
+    """Average the weights over steps (Polyak & Juditsky 1992), faster while there are few."""
+    decay = min(DECAY, (1 + int(updates)) / (10 + int(updates)))
+    return mean + (1 - decay) * (present - mean)
 
 
 def _sample(bags: Bags, limit: int, rng: np.random.Generator) -> Bags:
@@ -119,9 +130,18 @@ def _sample(bags: Bags, limit: int, rng: np.random.Generator) -> Bags:
     return Bags(np.concatenate(parts), offsets, bags.label, bags.split, bags.unit)
 
 
-def _hide(batch: Batch, share: float, rng: np.random.Generator) -> Batch:
-    """Hide a random share of the tokens."""
-    hidden = (rng.random(len(batch.ids)) < share) & (batch.field > 0)
+def _hide(batch: Batch, rng: np.random.Generator) -> Batch:
+    """Hide a share of each sequence's tokens, from none to all: single ones or whole events.
+
+    Regularises; and an explanation hides tokens and events too, up to the whole sequence, so the
+    model must know what to say when little is left: near the share of abuse it was shown.
+    """
+    owner = np.repeat(np.arange(len(batch)), batch.tokens)
+    share = rng.random(len(batch)) ** 3  # mean 1/4
+    by_event = rng.random(len(batch)) < 0.5
+    group = owner * (int(batch.event.max()) + 1) + batch.event
+    draw = np.where(by_event[owner], rng.random(group.max() + 1)[group], rng.random(len(owner)))
+    hidden = (draw < share[owner]) & (batch.field > 0)
     return replace(batch, ids=np.where(hidden, MASK, batch.ids).astype(np.int32))
 
 

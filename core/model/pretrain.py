@@ -21,7 +21,8 @@ from core.tokens import Batch
 class PretrainConfig:
     """Settings of pre-training; the defaults suit logs of thousands to 100,000s of sequences."""
 
-    epochs: int = 6
+    epochs: int = 10
+    max_steps: int = 3000  # fewer epochs on a large log
     batch_size: int = 32  # sequences
     learning_rate: float = 1e-3
     mask_share: float = 0.2
@@ -44,9 +45,10 @@ def pretrain(
         batch = batch.take(np.sort(rng.choice(len(batch), config.max_sequences, replace=False)))
     cost = encoder.cost(batch)
     steps = len(shuffled(cost, size=config.batch_size, rng=np.random.default_rng(seed)))
-    optimiser = Optimiser(encoder, config.learning_rate, steps * config.epochs)
+    epochs = max(1, min(config.epochs, config.max_steps // steps))
+    optimiser = Optimiser(encoder, config.learning_rate, steps * epochs)
     encoder.train()
-    for epoch in range(config.epochs):
+    for epoch in range(epochs):
         losses = []
         batches = shuffled(cost, size=config.batch_size, rng=rng)
         for number, rows in enumerate(batches):
@@ -61,7 +63,7 @@ def pretrain(
                 report(
                     {
                         "phase": "pre-training",
-                        "progress": (epoch + number / len(batches)) / config.epochs,
+                        "progress": (epoch + number / len(batches)) / epochs,
                     }
                 )
         mean = float(torch.stack(losses).mean())
@@ -74,7 +76,7 @@ def pretrain(
                 "phase": "pre-training",
                 "epoch": epoch + 1,
                 "loss": mean,
-                "progress": (epoch + 1) / config.epochs,
+                "progress": (epoch + 1) / epochs,
             }
         )
     encoder.eval()

@@ -1,0 +1,147 @@
+"""The command line, in process: importing torch takes too long for one process per test."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from core.__main__ import app
+from core.store.home import Home
+from tests.conftest import small_log
+
+RUNNER = CliRunner()
+
+
+def run(*arguments: object, code: int = 0) -> dict[str, Any]:
+    """Run a verb with --json; return what it printed."""
+    result = RUNNER.invoke(app, [*map(str, arguments), "--json"])
+    assert result.exit_code == code, result.output
+    return json.loads(result.stdout) if code == 0 else {"error": result.stderr}
+
+
+def refused(*arguments: object) -> str:
+    error: str = run(*arguments, code=1)["error"]
+    assert error.startswith("spoor: ")
+    assert error.count("\n") == 1  # one clear line
+    return error
+
+
+def test_the_whole_path_from_a_log_to_a_promoted_model(home: Home, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    small_log().to_csv(log, index=False)
+    inspected = run("inspect", log)
+    assert inspected["mapping"]["roles"]["actor"] == "user_id"
+    assert set(inspected) >= {"format", "mapping", "quality"}
+    imported = run("import", log, "--name", "Shop")
+    assert imported["dataset"] == "shop"
+    assert imported["accepted"] == imported["read"] == len(small_log())
+
+    first = run("train", "shop", "--epochs", 1)
+    assert first["kind"] == "unusualness"
+    run("score", first["model"], "shop")
+    queue = run("queue", "shop")["cases"]
+    assert queue[0]["score"] == max(case["score"] for case in queue)
+    explained = run("explain", first["model"], "shop", queue[0]["sequence_id"])
+    parts = [explained["profile"], *explained["events"]]
+    total = explained["base_value"] + sum(part["value"] for part in parts)
+    assert total == pytest.approx(explained["score"], abs=1e-5)
+
+    labels = tmp_path / "labels.csv"
+    users = small_log()["user_id"].drop_duplicates()
+    labels.write_text(
+        "who,bad\n" + "\n".join(f"{user},{int(int(user[1:]) % 3 == 0)}" for user in users)
+    )
+    attached = run("labels", "shop", labels, "--key", "who", "--label", "bad")
+    assert attached == {"attached": 60, "unmatched": 0, "on": "actor"}
+    second = run("train", "shop", "--from", first["model"], "--epochs", 3)
+    assert second["kind"] == "probability"
+    judged = run("evaluate", second["model"], "shop")
+    assert judged["unit"] == "actor"
+    assert set(judged["metrics"]["roc_auc"]) == {"value", "low", "high"}
+    assert judged["positives"] + judged["negatives"] > 0
+    assert "gradient_boosting_counts" in judged["baselines"]
+
+    out = tmp_path / "scores.csv"
+    scored = run("score", second["model"], "shop", "--out", out)
+    assert out.read_text().startswith("sequence_id,actor_id,score")
+    assert len(out.read_text().splitlines()) == scored["sequences"] + 1
+    assert run("promote", first["model"]) == {"active": first["model"]}
+    assert run("promote", second["model"]) == {"active": second["model"]}
+    assert run("rollback") == {"active": first["model"]}
+
+
+def test_a_verdict_is_given_undone_and_exported(seeded_home: Home, tmp_path: Path) -> None:
+    first, second = (case["id"] for case in run("queue", "small")["cases"][:2])
+    said = run("verdict", first, "confirmed", "--scheme", "fake_orders", "--analyst", "ann")
+    assert said["next"] == second
+    assert run("undo", "--analyst", "ann") == {"case": first}
+    run("verdict", first, "legitimate", "--analyst", "ann")
+    out = tmp_path / "verdicts.parquet"
+    assert run("export", "small", out)["rows"] == 1
+
+
+def test_deleting_a_data_set_takes_all_that_hangs_on_it(seeded_home: Home) -> None:
+    runs = seeded_home.path / "runs"
+    assert list(runs.iterdir())
+    run("delete", "small")
+    assert run("datasets") == {"datasets": []}
+    assert list(runs.iterdir()) == []
+    assert not seeded_home.dataset_dir("small").exists()
+    assert {model["id"] for model in run("models")["models"]} == {"pretrained", "finetuned"}
+
+
+def test_doctor_names_what_it_found(seeded_home: Home) -> None:
+    found = run("doctor")
+    assert found["active"] == "finetuned"
+    assert found["database"] == "sqlite"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"a,b\n1,2\n3,4\n", "actor"),
+        (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x4c", ""),
+        (bytes(range(256)) * 20, ""),
+    ],
+)
+def test_a_log_that_cannot_be_used_is_refused(
+    home: Home, tmp_path: Path, content: bytes, said: str
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_bytes(content)
+    assert said in refused("import", log).lower()
+    assert run("datasets") == {"datasets": []}
+    assert not (home.path / "datasets").exists() or not list((home.path / "datasets").iterdir())
+
+
+def test_what_is_not_there_is_refused_with_what_is(seeded_home: Home, tmp_path: Path) -> None:
+    assert "Models: " in refused("score", "nope", "small")
+    assert "Data sets: small" in refused("train", "nope")
+    assert "no sequence 'nope'" in refused("explain", "finetuned", "small", "nope")
+    assert "absent.csv" in refused("import", tmp_path / "absent.csv")
+    assert "accepted are .csv and .parquet" in refused("export", "small", tmp_path / "v.xls")
+
+
+def test_labels_of_one_class_only_are_refused(home: Home, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    small_log().to_csv(log, index=False)
+    run("import", log, "--name", "shop")
+    labels = tmp_path / "labels.csv"
+    users = small_log()["user_id"].drop_duplicates()
+    labels.write_text("who,bad\n" + "\n".join(f"{user},1" for user in users))
+    run("labels", "shop", labels, "--key", "who", "--label", "bad", "--positive", "1")
+    assert "0 verdicts or labels say legitimate" in refused("train", "shop")
+    assert run("models") == {"models": []}
+
+
+def test_a_corrupt_model_directory_is_refused(seeded_home: Home) -> None:
+    (seeded_home.model_dir("finetuned") / "model.safetensors").write_bytes(b"not weights")
+    assert "finetuned" in refused("score", "finetuned", "small")
+
+
+def test_wrong_usage_exits_with_2() -> None:
+    assert RUNNER.invoke(app, ["import"]).exit_code == 2
+    assert RUNNER.invoke(app, ["nonsense"]).exit_code == 2

@@ -1,0 +1,106 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core.errors import Conflict
+from core.store import jobs
+from core.store.home import Home
+from core.store.jobs import Job
+from core.worker import ROOT, Reporter, ensure_worker, run_job, run_worker
+
+
+def do(home: Home, kind: str, **arguments: object) -> Job:
+    """Ask for a job and let a worker of this process do it."""
+    with home.engine.begin() as con:
+        job_id = jobs.enqueue(con, kind, dict(arguments), "ann")
+    run_worker(home, idle=0)
+    with home.engine.connect() as con:
+        return jobs.get(con, job_id)
+
+
+def test_an_import_job_ends_with_its_data_set(home: Home) -> None:
+    log = home.path / "log.csv"
+    rows = [f"2026-01-01 00:00:{n:02},u{n % 3},view" for n in range(30)]
+    log.write_text("\n".join(["time,user_id,action", *rows]))
+    job = do(home, "import", path=str(log), name="Small log", mapping=None)
+    assert (job.status, job.progress, job.result) == ("done", 1.0, {"dataset": "small-log"})
+
+
+def test_a_refused_job_says_why_in_one_line(home: Home) -> None:
+    job = do(home, "import", path=str(home.path / "absent.csv"))
+    assert job.status == "failed"
+    assert "absent.csv" in job.message
+    assert "\n" not in job.message
+
+
+def test_a_broken_job_does_not_take_the_worker_with_it(home: Home) -> None:
+    with home.engine.begin() as con:
+        jobs.enqueue(con, "no such kind", {}, "ann")
+    job = do(home, "import", path="absent.csv")
+    assert job.status == "failed"
+    with home.engine.connect() as con:
+        assert jobs.newest(con)["status"].tolist() == ["failed", "failed"]
+
+
+def test_training_and_scoring_run_as_jobs_with_a_curve(seeded_home: Home) -> None:
+    trained = do(seeded_home, "train", dataset="small", parent="finetuned", seed=1, epochs=2)
+    assert trained.status == "done", trained.message
+    assert [point["epoch"] for point in trained.curve] == [1, 2]
+    assert trained.result is not None
+    assert trained.result["metrics"]["active"]["model"] == "finetuned"
+    scored = do(seeded_home, "score", model=trained.result["model"], dataset="small")
+    assert scored.result is not None
+    assert scored.result["sequences"] == 60
+
+
+def test_a_cancelled_job_stops_at_its_next_report(seeded_home: Home) -> None:
+    with seeded_home.engine.begin() as con:
+        job_id = jobs.enqueue(con, "score", {"model": "finetuned", "dataset": "small"}, "ann")
+        job = jobs.claim(con, "me")
+        jobs.cancel(con, job_id)
+    assert job is not None
+    run_job(seeded_home, job)
+    with seeded_home.engine.connect() as con:
+        assert jobs.get(con, job_id).status == "cancelled"
+    assert list((seeded_home.path / "runs").glob(".*")) == []
+
+
+def test_progress_is_kept_between_0_and_1(home: Home) -> None:
+    with home.engine.begin() as con:
+        job_id = jobs.enqueue(con, "demo", {}, "ann")
+        jobs.claim(con, "me")
+    Reporter(home, job_id).progress(1.7, "past the end")
+    with home.engine.connect() as con:
+        job = jobs.get(con, job_id)
+    assert (job.progress, job.message) == (1.0, "past the end")
+
+
+def test_a_home_has_one_worker(home: Home, no_worker: None) -> None:
+    with pytest.raises(Conflict, match="running already"):
+        run_worker(home, idle=0)
+    ensure_worker(home)
+    assert not (home.path / "worker.log").exists()
+
+
+def test_a_page_starts_a_worker_that_does_the_waiting_job(home: Home) -> None:
+    with home.engine.begin() as con:
+        job_id = jobs.enqueue(con, "import", {"path": "absent.csv"}, "ann")
+    ensure_worker(home)
+    deadline = time.monotonic() + 60
+    status = "queued"
+    while status in ("queued", "running") and time.monotonic() < deadline:
+        time.sleep(0.2)
+        with home.engine.connect() as con:
+            status = jobs.get(con, job_id).status
+    assert status == "failed"
+    subprocess.run(["pkill", "-f", f"core worker --home {home.path}"], check=True)
+
+
+def test_the_command_line_starts_as_a_process(home: Home) -> None:
+    command = [sys.executable, "-m", "core", "models", "--home", str(home.path), "--json"]
+    done = subprocess.run(command, cwd=Path(ROOT), capture_output=True, text=True, check=True)
+    assert done.stdout == '{"models": []}\n'
+    assert done.stderr == ""
