@@ -145,7 +145,7 @@ def train(
     dataset: str,
     parent: Annotated[str | None, typer.Option("--from", help="Model to continue from.")] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", help="Most epochs of fine-tuning.")
+        int | None, typer.Option("--epochs", help="Most epochs of each phase.")
     ] = None,
     layout: Annotated[
         Literal["summed", "inline"],

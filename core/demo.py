@@ -20,14 +20,13 @@ from core.logs.importing import import_log
 from core.logs.mapping import Mapping, Roles
 from core.schema import Column
 from core.simulate import write_demonstration
-from core.store import cases, datasets, models
+from core.store import datasets, models
 from core.store.datasets import Dataset
 from core.store.home import Home, now, open_home, writing
 from core.store.models import Model
 
 STARTER: Final = Path(__file__).parent / "starter"
 NAME: Final = "demonstration"
-EXPLAINED: Final = 10  # cases explained in advance
 MAPPING: Final = Mapping(
     roles=Roles(
         actor="user_id",
@@ -58,7 +57,7 @@ Progress = Callable[[float, str], None]
 
 def load_demonstration(home: Home, progress: Progress = lambda share, text: None) -> dict[str, Any]:
     """Fill the home with the demonstration; what is there already is kept and reused."""
-    from core.explain.explaining import explain_sequence
+    from core.explain.explaining import explain_queue
     from core.scoring.engine import Scorer
     from core.scoring.runs import score_dataset
 
@@ -70,11 +69,9 @@ def load_demonstration(home: Home, progress: Progress = lambda share, text: None
     run = score_dataset(
         home, scorer, dataset_id, progress=lambda share, text: progress(0.3 + 0.3 * share, text)
     )
-    with home.engine.connect() as con:
-        first = cases.queue(con, dataset_id)["sequence_id"].head(EXPLAINED)
-    for number, sequence_id in enumerate(first):
-        explain_sequence(home, scorer, dataset_id, sequence_id)
-        progress(0.6 + 0.4 * (number + 1) / len(first), f"explained {number + 1} of {len(first)}")
+    explain_queue(
+        home, scorer, dataset_id, progress=lambda share, text: progress(0.6 + 0.4 * share, text)
+    )
     return {"dataset": dataset_id, "model": model_id, "run": run.id}
 
 

@@ -6,6 +6,7 @@ A field knows, once fitted, every token it can produce: ``gap<2s``, ``price~20-5
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -88,8 +89,10 @@ class Field:
             return f"{self.name.replace('_', ' ')} is missing"
         if value == "=other" and self.kind in ("category", "entity"):
             return self.words.format(value="a rare value")
+        if self.kind == "ratio" and self.name.endswith("_share"):
+            value = _as_percent(value)
         spoken = value.lstrip("=~:").replace(">=", "at least ").replace("<", "under ")
-        return self.words.format(value=spoken)
+        return _plain(self.words.format(value=spoken))
 
     def encode(self, column: pd.Series) -> Ids:
         """Return ids within the field of a column's values (not for relative and text fields)."""
@@ -196,6 +199,19 @@ def _significant(value: float, digits: int = 2) -> float:
     if value == 0:
         return 0.0
     return round(value, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def _as_percent(label: str) -> str:
+    """Say a share's range in percent; whatever reaches 1 is all of it."""
+    if re.match(r"~1-|>=", label):
+        return "all"
+    return re.sub(r"[\d.]+", lambda found: f"{float(found[0]) * 100:g}", label) + " %"
+
+
+def _plain(sentence: str) -> str:
+    """Put the words after a number right: no cart, 1 event, 2 events."""
+    sentence = re.sub(r"^0 (times )?(?=\w)", "no ", sentence)
+    return re.sub(r"^(1 (?:different |other |earlier |equal )?\w+)s\b", r"\1", sentence)
 
 
 def _number(value: float) -> str:

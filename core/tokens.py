@@ -7,7 +7,7 @@ The tokenizer is fitted once on a log and saved beside the weights as ``vocab.js
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -60,6 +60,21 @@ class Batch:
         """Number of events of each sequence, the profile group included, (N,)."""
         return self.event[self.offsets[1:] - 1].astype(np.int64) + 1
 
+    @cached_property
+    def owner(self) -> npt.NDArray[np.int64]:
+        """Row of the sequence each token belongs to, (T,)."""
+        return np.repeat(np.arange(len(self), dtype=np.int64), self.tokens)
+
+    @cached_property
+    def group(self) -> npt.NDArray[np.int64]:
+        """Number of each token's event, counted through the whole batch, (T,)."""
+        before = np.cumsum(self.positions) - self.positions
+        return before[self.owner] + self.event
+
+    def hidden(self, chosen: npt.NDArray[np.bool_]) -> "Batch":
+        """Return the batch with the `chosen` tokens hidden behind ``[MASK]``."""
+        return replace(self, ids=np.where(chosen, MASK, self.ids).astype(np.int32))
+
     def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> "Batch":
         """Return the sequences `rows`, in that order."""
         rows = np.asarray(rows, dtype=np.int64)
@@ -73,7 +88,7 @@ class Batch:
         import torch
 
         shape = (len(self), int(self.tokens.max()))
-        row = np.repeat(np.arange(len(self)), self.tokens)
+        row = self.owner
         column = np.arange(len(self.ids)) - self.offsets[row]
         sources: dict[str, npt.NDArray[Any]] = {
             "input_ids": self.ids,
@@ -254,8 +269,7 @@ def check_known(
 
 def usual_share(batch: Batch, size: int) -> npt.NDArray[np.float64]:
     """Return the share of the batch's sequences that contain each token, (size,)."""
-    owner = np.repeat(np.arange(len(batch), dtype=np.int64), batch.tokens)
-    pairs = np.unique(owner * size + batch.ids)
+    pairs = np.unique(batch.owner * size + batch.ids)
     return np.bincount(pairs % size, minlength=size) / len(batch)
 
 

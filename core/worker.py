@@ -143,6 +143,7 @@ def _import(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
 
 
 def _train(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    reporter.progress(0.0, "reading the log")
     from core.govern.training import TrainConfig, train
 
     model = train(
@@ -159,6 +160,8 @@ def _train(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
 
 
 def _score(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    reporter.progress(0.0, "loading the model")
+    from core.explain.explaining import explain_queue
     from core.scoring.engine import Scorer
     from core.scoring.runs import score_dataset
     from core.store import models
@@ -167,7 +170,16 @@ def _score(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     with home.engine.connect() as con:
         models.get(con, model_id)
     scorer = Scorer.load(home.model_dir(model_id))
-    run = score_dataset(home, scorer, job.arguments["dataset"], progress=reporter.progress)
+    dataset_id = job.arguments["dataset"]
+    run = score_dataset(
+        home, scorer, dataset_id, progress=lambda share, text: reporter.progress(share / 2, text)
+    )
+    explain_queue(
+        home,
+        scorer,
+        dataset_id,
+        progress=lambda share, text: reporter.progress(0.5 + share / 2, text),
+    )
     return {"run": run.id, "dataset": run.dataset_id, "sequences": run.sequences}
 
 

@@ -16,6 +16,7 @@ MOST_MARKS = 2000  # more are drawn as bundles
 BUNDLES = 160
 MOST_LANES = 12
 SMALLEST, LARGEST = 9.0, 30.0  # diameters, pixels
+ROOM = 900.0  # pixels a lane has for its marks before they must shrink
 MOST_NOTES = 6
 
 
@@ -25,6 +26,7 @@ def timeline(
     by_time: bool,
     values: Sequence[float] | None = None,
     details: Sequence[str] | None = None,
+    poles: tuple[str, str] = ("towards abuse", "towards normal"),
 ) -> go.Figure:
     """Draw a sequence's events in lanes by action.
 
@@ -38,6 +40,8 @@ def timeline(
         Attribution of each event; without it the marks are grey.
     details
         Further lines for each event's hover text, as HTML.
+    poles
+        What positive and negative attribution mean.
     """
     marks = _marks(events, values, details)
     notes: list[tuple[Span, float, float, str]] = []
@@ -55,7 +59,7 @@ def timeline(
     figure.add_trace(_trace(marks, with_values=values is not None))
     _draw_bursts(figure, notes, lanes)
     if values is not None:
-        _draw_key(figure)
+        _draw_key(figure, *poles)
     return figure
 
 
@@ -147,10 +151,10 @@ def _draw_bursts(
         _note(figure, (start + end) / 2, top, label, yanchor="bottom")
 
 
-def _draw_key(figure: go.Figure) -> None:
+def _draw_key(figure: go.Figure, positive: str, negative: str) -> None:
     figure.add_annotation(
-        text=f"<span style='color:{look.ABUSE}'>●</span> towards abuse &nbsp; "
-        f"<span style='color:{look.NORMAL}'>●</span> towards normal",
+        text=f"<span style='color:{look.ABUSE}'>●</span> {positive} &nbsp; "
+        f"<span style='color:{look.NORMAL}'>●</span> {negative}",
         showarrow=False,
         font={"size": 12, "color": look.INK},
         **{"x": 1, "xref": "paper", "xanchor": "right"},
@@ -206,7 +210,9 @@ def _pushes(value: float) -> str:
 
 def _trace(marks: pd.DataFrame, *, with_values: bool) -> go.Scatter:
     marker: dict[str, Any] = {
-        "size": _diameters(marks["size"].to_numpy(dtype=float)),
+        "size": _diameters(
+            marks["size"].to_numpy(dtype=float), busiest=marks["y"].value_counts().max()
+        ),
         "color": look.NEUTRAL,
         "line": {"width": 1, "color": look.INK},
         "opacity": 0.92,
@@ -231,10 +237,11 @@ def _trace(marks: pd.DataFrame, *, with_values: bool) -> go.Scatter:
     )
 
 
-def _diameters(sizes: Floats) -> npt.NDArray[np.float64]:
-    """Make areas proportional to amounts; what has no amount gets a middling mark."""
+def _diameters(sizes: Floats, *, busiest: int) -> npt.NDArray[np.float64]:
+    """Make areas proportional to amounts, smaller where a lane is crowded."""
+    top = float(np.clip(ROOM / busiest, SMALLEST + 4, LARGEST))
     largest = np.nanmax(sizes) if np.isfinite(sizes).any() else 0.0
     if largest <= 0:
-        return np.full(len(sizes), 13.0)
+        return np.full(len(sizes), min(13.0, top))
     shares = np.sqrt(np.clip(np.nan_to_num(sizes, nan=0.0), 0, None) / largest)
-    return SMALLEST + (LARGEST - SMALLEST) * shares
+    return SMALLEST + (top - SMALLEST) * shares

@@ -1,5 +1,6 @@
 """Explanations of stored sequences: computed once per model, then kept."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,9 +13,11 @@ from core.logs.frames import actions, read_events, read_mapping, read_sequences
 from core.model.files import read_json
 from core.schema import Column
 from core.scoring.engine import Scorer
-from core.store import explanations
+from core.store import cases, explanations
 from core.store.home import Home
 from core.tokens import Batch, Tokenizer, check_known
+
+IN_ADVANCE = 10  # cases explained before anybody opens them
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,17 @@ def explain_sequence(home: Home, scorer: Scorer, dataset_id: str, sequence_id: s
     with home.engine.begin() as con:
         explanations.put(con, *key, explanation.to_dict())
     return explanation
+
+
+def explain_queue(
+    home: Home, scorer: Scorer, dataset_id: str, *, progress: Callable[[float, str], None]
+) -> None:
+    """Explain the first cases of a queue in advance, so that they open at once."""
+    with home.engine.connect() as con:
+        first = cases.queue(con, dataset_id)["sequence_id"].head(IN_ADVANCE)
+    for number, sequence_id in enumerate(first, start=1):
+        explain_sequence(home, scorer, dataset_id, sequence_id)
+        progress(number / len(first), f"explained {number} of {len(first)} cases")
 
 
 def describe(

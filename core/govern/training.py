@@ -44,7 +44,7 @@ class TrainConfig:
     def of(
         cls, *, seed: int = 0, epochs: int | None = None, layout: Layout = "summed"
     ) -> "TrainConfig":
-        """Return the defaults with what a user may set; `epochs` is of fine-tuning.
+        """Return the defaults with what a user may set; `epochs` holds for each phase.
 
         Raises
         ------
@@ -55,7 +55,12 @@ class TrainConfig:
             return cls(layout=layout, seed=seed)
         if epochs < 1:
             raise BadInput(f"Training takes at least one epoch; {epochs} were asked for.")
-        return cls(layout=layout, seed=seed, finetune=FinetuneConfig(epochs=epochs))
+        return cls(
+            layout=layout,
+            seed=seed,
+            pretrain=PretrainConfig(epochs=epochs),
+            finetune=FinetuneConfig(epochs=epochs),
+        )
 
 
 def train(

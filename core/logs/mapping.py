@@ -134,9 +134,10 @@ def parse_mapping(text: str) -> Mapping:
         return Mapping.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the mapping"
+        place = "".join(f"{part}: " for part in first["loc"])
+        what = first["msg"].removeprefix("Value error, ")
         raise BadInput(
-            f"The mapping cannot be used: {place}: {first['msg']}. Accepted: a JSON object with "
+            f"The mapping cannot be used: {place}{what}. Accepted: a JSON object with "
             f"roles ({', '.join(ROLES)}), columns, format, sequence and duplicates."
         ) from error
 

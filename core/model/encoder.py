@@ -24,7 +24,7 @@ from transformers import (
 
 from core.errors import BadInput
 from core.model.files import read_json
-from core.tokens import MASK, PAD, Batch, Tokenizer
+from core.tokens import PAD, Batch, Tokenizer
 
 # A bar for one file of a few megabytes would land in the middle of the command line's output.
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -144,9 +144,7 @@ class Encoder(nn.Module):
 
         Each token competes with the tokens of its own field only.
         """
-        hidden_ids = np.where(chosen, MASK, batch.ids).astype(np.int32)
-        hidden = Batch(hidden_ids, batch.field, batch.event, batch.offsets)
-        inputs, flat = self._inputs(hidden)
+        inputs, flat = self._inputs(batch.hidden(chosen))
         states = self.bert.bert(**inputs).last_hidden_state.flatten(0, 1)  # (N * L, H)
         index = np.flatnonzero(chosen)
         states = states[flat[torch.from_numpy(index).to(self.device)]]  # (M, H)
@@ -175,7 +173,7 @@ class Encoder(nn.Module):
 
     def _inputs(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """Return the stock model's inputs and each token's place in the flattened positions."""
-        row = np.repeat(np.arange(len(batch)), batch.tokens)
+        row = batch.owner
         if self.layout == "inline":
             place = np.arange(len(batch.ids)) - batch.offsets[row]
             inputs = {name: value.to(self.device) for name, value in batch.padded().items()}

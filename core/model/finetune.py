@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +18,7 @@ from core.model.encoder import POSITIVE, Encoder
 from core.model.inference import raw_scores
 from core.model.optimising import Optimiser
 from core.model.units import Bags
-from core.tokens import MASK, Batch
+from core.tokens import Batch
 
 DECAY = 0.99  # per step, of the running mean of the weights, which is what is judged and kept
 
@@ -136,13 +136,11 @@ def _hide(batch: Batch, rng: np.random.Generator) -> Batch:
     Regularises; and an explanation hides tokens and events too, up to the whole sequence, so the
     model must know what to say when little is left: near the share of abuse it was shown.
     """
-    owner = np.repeat(np.arange(len(batch)), batch.tokens)
     share = rng.random(len(batch)) ** 3  # mean 1/4
-    by_event = rng.random(len(batch)) < 0.5
-    group = owner * (int(batch.event.max()) + 1) + batch.event
-    draw = np.where(by_event[owner], rng.random(group.max() + 1)[group], rng.random(len(owner)))
-    hidden = (draw < share[owner]) & (batch.field > 0)
-    return replace(batch, ids=np.where(hidden, MASK, batch.ids).astype(np.int32))
+    whole_events = rng.random(len(batch)) < 0.5
+    of_event = rng.random(int(batch.positions.sum()))[batch.group]
+    draw = np.where(whole_events[batch.owner], of_event, rng.random(len(batch.ids)))
+    return batch.hidden((draw < share[batch.owner]) & (batch.field > 0))
 
 
 def _quality(encoder: Encoder, batch: Batch, bags: Bags, weight: Tensor) -> tuple[float, float]:

@@ -27,14 +27,13 @@ def mean_surprise(encoder: Encoder, batch: Batch) -> torch.Tensor:
     countable = (batch.field > 0) & (batch.ids != MASK)
     # Spread by field and event, not by place in the batch: a score must not depend on its company.
     group = (batch.field.astype(np.int64) * 7 + batch.event.astype(np.int64) * 3) % GROUPS
-    owner = np.repeat(np.arange(len(batch)), batch.tokens)
     total = torch.zeros(len(batch), device=encoder.device)
     for number in range(GROUPS):
         chosen = countable & (group == number)
         if chosen.any():
-            index = torch.from_numpy(owner[chosen]).to(encoder.device)
+            index = torch.from_numpy(batch.owner[chosen]).to(encoder.device)
             total = total.index_add(0, index, encoder.masked(batch, chosen))
-    count = np.bincount(owner[countable], minlength=len(batch))
+    count = np.bincount(batch.owner[countable], minlength=len(batch))
     return total / torch.from_numpy(np.maximum(count, 1)).to(encoder.device)
 
 

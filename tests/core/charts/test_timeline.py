@@ -63,6 +63,12 @@ def test_a_larger_amount_never_has_a_smaller_mark():
     assert (np.diff(sizes) > 0).all()
 
 
+def test_crowded_lanes_have_smaller_marks():
+    few, many = (timeline(_events(list(range(n))), by_time=False).data[0] for n in (4, 100))
+    assert max(few.marker.size) == 30
+    assert max(many.marker.size) < 20
+
+
 def test_thousands_of_events_are_bundled_and_none_is_lost():
     number = 5000
     figure = timeline(
