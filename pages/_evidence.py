@@ -24,11 +24,18 @@ HISTORY = {
     Column.SCORE: st.column_config.NumberColumn(format="%.3f"),
     Column.AMOUNT: st.column_config.NumberColumn(format="%,.2f"),
 }
+ABUSE = ("towards abuse", "towards normal")
+UNUSUALNESS = ("towards unusual", "towards usual")
 Explanation = dict[str, Any]  # as `Explanation.to_dict` makes it
 
 
 def draw_timeline(
-    place: DeltaGenerator, events: pd.DataFrame, why: Explanation | None, *, by_time: bool
+    place: DeltaGenerator,
+    events: pd.DataFrame,
+    why: Explanation | None,
+    *,
+    by_time: bool,
+    unusualness: bool,
 ) -> None:
     """Draw the timeline, grey as long as the explanation is not there."""
     parts = [] if why is None else why["events"]
@@ -37,6 +44,7 @@ def draw_timeline(
         by_time=by_time,
         values=[part["value"] for part in parts] or None,
         details=[_strongest(part) for part in parts] or None,
+        poles=UNUSUALNESS if unusualness else ABUSE,
     )
     key = "timeline" if parts else "timeline-grey"
     place.plotly_chart(figure, key=key, config=CHART, alt="Timeline of the actor's events")

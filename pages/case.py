@@ -88,12 +88,13 @@ with main:
             default="Real time" if timed else "In order", key="axis", label_visibility="collapsed",
         )  # fmt: skip
     place = st.empty()
-    draw_timeline(place, events, None, by_time=axis == "Real time")
+    how = {"by_time": axis == "Real time", "unusualness": model.kind == "unusualness"}
+    draw_timeline(place, events, None, **how)
     why = None
     try:
         with st.spinner("Working out why (the first time takes some seconds) ..."):
             why = explain(model.id, case.dataset_id, chosen)
-        draw_timeline(place, events, why, by_time=axis == "Real time")
+        draw_timeline(place, events, why, **how)
         draw_reasons(why)
     except SpoorError as error:
         st.warning(f"No explanation: {text(str(error))}")

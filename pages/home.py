@@ -80,8 +80,8 @@ elif not known.empty and not running:
 
 proposed = known_models[known_models["status"] == "candidate"]
 if not proposed.empty and (active is None or proposed["created_at"].max() > active.created_at):
-    st.info(f"**{text(proposed.iloc[0]['id'])}** waits to be compared and promoted.")
-    st.page_link("pages/models.py", label="Compare", icon=":material/balance:")
+    label = f"{proposed.iloc[0]['id']} waits to be compared and promoted"
+    st.page_link("pages/models.py", label=text(label), icon=":material/balance:")
 
 failed = latest[latest["status"] == "failed"]
 if not failed.empty:

@@ -10,7 +10,7 @@ from core.store import datasets, models
 from core.store.models import Model
 from pages._common import CHART, ago, analyst, begin, enqueue, home, refusals, score_word, text
 from pages._jobs import show_running
-from pages._metrics import reports_of
+from pages._metrics import held_out, reports_of, too_few
 
 SHOWN = {"roc_auc": "ROC-AUC", "average_precision": "Average precision", "f1": "F1"}
 
@@ -26,6 +26,9 @@ def draw_model(model: Model, in_force: float) -> None:
     test = model.metrics.get("test")
     if test is None:
         st.caption("Not measured: it has seen no labels, its score is unusualness.")
+        return
+    st.caption(held_out(test))
+    if too_few(test):
         return
     for place, (name, label) in zip(st.columns(len(SHOWN)), SHOWN.items(), strict=True):
         metric = test.get(name)
@@ -86,7 +89,7 @@ with right:
 
 if chosen is not None:
     reports = reports_of(chosen.id, chosen.metrics)
-    if reports:
+    if reports and not too_few(chosen.metrics["test"]):
         st.subheader(f"{chosen.id} on its held-out units")
         st.plotly_chart(metric_comparison(reports), key="comparison", config=CHART)
     if not logs.empty:
@@ -106,7 +109,7 @@ for metric, label in SHOWN.items():
         ((metrics.get("test") or {}).get(metric) or {}).get("value", pd.NA)
         for metrics in known["metrics"]
     ]
-columns = ["id", "status", "kind", "dataset_id", "parent_id", "threshold", *SHOWN.values(), "made"]
+columns = ["id", "status", "kind", "threshold", *SHOWN.values(), "made", "dataset_id", "parent_id"]
 names = {"id": "model", "dataset_id": "data set", "parent_id": "started from"}
 three = st.column_config.NumberColumn(format="%.3f")
 config: dict[str, Any] = {**names, **dict.fromkeys(["threshold", *SHOWN.values()], three)}

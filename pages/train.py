@@ -12,7 +12,7 @@ from core.store.datasets import Dataset
 from core.store.jobs import Job
 from pages._common import CHART, ago, begin, choose_dataset, enqueue, home, refusals, text
 from pages._jobs import show_running
-from pages._metrics import reports_of
+from pages._metrics import held_out, reports_of
 from pages._outcome import ended_badly
 
 
@@ -46,11 +46,7 @@ def draw_result(job: Job) -> None:
     if job.curve:
         st.plotly_chart(curve(job.curve), key="last-curve", config=CHART)
     if reports:
-        test = result["metrics"]["test"]
-        st.caption(
-            f"Held out: {test['positives']} of abuse, {test['negatives']} legitimate. With few "
-            "of them the intervals are wide, and a difference inside them is no difference."
-        )
+        st.caption(held_out(result["metrics"]["test"]))
         st.plotly_chart(metric_comparison(reports), key="comparison", config=CHART)
     else:
         st.write(

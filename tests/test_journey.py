@@ -130,7 +130,7 @@ def _pre_train_and_score(page: Page) -> None:
 def _open_and_explain(page: Page) -> None:
     page.get_by_role("button", name="Start reviewing").click()
     page.wait_for_url("**/case**")
-    expect(page.get_by_text("towards abuse")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("towards unusual")).to_be_visible(timeout=LONG)
     assert page.locator(".js-plotly-plot .scatterlayer .point").count() > 0
     page.get_by_role("tab", name="Why").click()
     words = page.get_by_text(re.compile("^Base value")).inner_text()

@@ -39,7 +39,8 @@ def score_histogram(scores: Sequence[float], threshold: float, *, word: str) -> 
     )
     figure.update_xaxes(title=word, range=[0, 1])
     # A queue is a thin tail: on a linear axis it would vanish beside the bulk.
-    figure.update_yaxes(title="actors", type="log", dtick=1)
+    top = float(np.log10(max(int(counts.max()), 10) * 1.5))
+    figure.update_yaxes(title="actors", type="log", dtick=1, range=[-0.2, top])
     return figure
 
 
@@ -54,7 +55,12 @@ def curve(points: Sequence[dict[str, Any]]) -> go.Figure:
                 name = f"{phase}{suffix}"
                 figure.add_scatter(x=part["step"], y=part[column], name=name, line={"dash": dash})
     figure.update_traces(mode="lines+markers", marker={"size": 5})
-    figure.update_xaxes(title="round through the data", range=[0.7, len(points) + 0.3])
+    figure.update_xaxes(
+        title="round through the data",
+        range=[0.7, len(points) + 0.3],
+        tick0=1,
+        dtick=max(1, len(points) // 12),
+    )
     figure.update_yaxes(title="loss (lower is better)", rangemode="tozero")
     return figure
 
@@ -124,7 +130,7 @@ def metric_comparison(reports: Mapping[str, dict[str, Any]]) -> go.Figure:
             name=look.plain(model),
             hovertemplate="%{x:.3f}<extra>" + look.plain(model) + "</extra>",
         )
-    figure.update_xaxes(title="on held-out units, with 95 % interval", range=[0, 1.02])
+    figure.update_xaxes(title="on held-out units, with 95 % interval", range=[-0.02, 1.02])
     figure.update_yaxes(
         tickvals=list(rows.values()), ticktext=[METRICS[name] for name in names], showgrid=False
     )
