@@ -155,19 +155,27 @@ class Encoder(nn.Module):
     def _field_losses(
         self, states: Tensor, ids: npt.NDArray[np.int32], field: npt.NDArray[np.int16]
     ) -> Tensor:
+        """Return the cross-entropy of each id among the tokens of its field, (M,)."""
         decoder = self.bert.cls.predictions.decoder
         order = np.argsort(field, kind="stable")
-        states = states[torch.from_numpy(order).to(self.device)]
-        targets = torch.from_numpy(ids[order].astype(np.int64)).to(self.device)
-        numbers, firsts = np.unique(field[order], return_index=True)
-        losses = []
-        for number, first, last in zip(numbers, firsts, [*firsts[1:], len(order)], strict=True):
-            low, high = self.tokenizer.starts[number - 1], self.tokenizer.ends[number - 1]
-            logits = states[first:last] @ decoder.weight[low:high].T + decoder.bias[low:high]
-            loss = nn.functional.cross_entropy(
-                logits.float(), targets[first:last] - low, reduction="none"
+        counts = np.bincount(field, minlength=len(self.tokenizer.starts) + 1)
+        # Split once: a slice per field would build a gradient of the whole vocabulary for each.
+        sizes = np.diff([0, *self.tokenizer.starts, len(self.tokenizer)]).tolist()
+        parts = zip(
+            states[torch.from_numpy(order).to(self.device)].split(counts.tolist()),
+            torch.from_numpy(ids[order].astype(np.int64)).to(self.device).split(counts.tolist()),
+            decoder.weight.split(sizes),
+            decoder.bias.split(sizes),
+            [0, *self.tokenizer.starts],
+            strict=True,
+        )
+        losses = [
+            nn.functional.cross_entropy(
+                nn.functional.linear(state, weight, bias).float(), target - low, reduction="none"
             )
-            losses.append(loss)
+            for state, target, weight, bias, low in parts
+            if len(target)
+        ]
         back = torch.from_numpy(np.argsort(order)).to(self.device)
         return torch.cat(losses)[back]
 

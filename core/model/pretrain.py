@@ -8,7 +8,6 @@ on hidden positions only.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from core.errors import BadInput
@@ -26,8 +25,7 @@ class PretrainConfig:
     max_steps: int = 3000  # fewer epochs on a large log
     batch_size: int = 32  # sequences
     learning_rate: float = 1e-3
-    mask_share: float = 0.15  # of tokens
-    event_share: float = 0.1  # of events, hidden whole: other events have to tell what they were
+    mask_share: float = 0.2
     max_sequences: int = 20_000  # a sample of a larger log is enough to learn its language
 
 
@@ -55,7 +53,7 @@ def pretrain(
         batches = shuffled(cost, size=config.batch_size, rng=rng)
         for number, rows in enumerate(batches):
             part = batch.take(rows)
-            chosen = _chosen(part, config, rng)
+            chosen = (rng.random(len(part.ids)) < config.mask_share) & (part.field > 0)
             if not chosen.any():
                 continue
             loss = encoder.masked(part, chosen).mean()
@@ -82,13 +80,3 @@ def pretrain(
             }
         )
     encoder.eval()
-
-
-def _chosen(
-    batch: Batch, config: PretrainConfig, rng: np.random.Generator
-) -> npt.NDArray[np.bool_]:
-    """Choose the tokens to hide: some alone, some with their whole event."""
-    draw = rng.random(int(batch.positions.sum()))  # one for each event
-    whole = (draw < config.event_share)[batch.group] & (batch.event > 0)
-    alone = rng.random(len(batch.ids)) < config.mask_share
-    return (whole | alone) & (batch.field > 0)
