@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -92,14 +92,17 @@ def test_from_a_raw_log_to_a_retrained_model(
 ) -> None:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(60_000)
-    _import(page, address, log_file)
-    _pre_train_and_score(page)
-    _open_and_explain(page)
-    _review(page, workbench)
-    _retrain_and_promote(page, workbench)
-    _score_again(page, workbench)
-    _every_page_fits(page, address)
-    page.close()
+    try:
+        _import(page, address, log_file)
+        _pre_train_and_score(page)
+        _open_and_explain(page)
+        _review(page, workbench)
+        _retrain_and_promote(page, workbench)
+        _score_again(page, workbench)
+        _every_page_fits(page, address)
+    finally:
+        page.screenshot(path=workbench.path / "last.png")
+        page.close()
 
 
 def _import(page: Page, address: str, log_file: Path) -> None:
@@ -204,11 +207,11 @@ def _rounds(page: Page, number: int) -> None:
     field.press("Tab")
 
 
-def _moves(page: Page, act: "object") -> None:
+def _moves(page: Page, act: Callable[[], None]) -> None:
     """Act, and wait until the page shows another case."""
     _settle(page)
     before = page.url
-    act()  # type: ignore[operator]
+    act()
     page.wait_for_function("before => location.href !== before", arg=before)
 
 
