@@ -20,7 +20,7 @@ from core.logs.importing import import_log
 from core.logs.mapping import Mapping, Roles
 from core.schema import Column
 from core.simulate import write_demonstration
-from core.store import datasets, models
+from core.store import datasets, models, runs
 from core.store.datasets import Dataset
 from core.store.home import Home, now, open_home, writing
 from core.store.models import Model
@@ -64,6 +64,10 @@ def load_demonstration(home: Home, progress: Progress = lambda share, text: None
     progress(0.0, "making the demonstration log")
     dataset_id = _import(home).id
     model_id = _install_starter(home)
+    with home.engine.connect() as con:
+        scored = runs.newest(con, dataset_id)
+    if scored is not None:  # what was decided and promoted since must stay
+        return {"dataset": dataset_id, "model": scored.model_id, "run": scored.id}
     progress(0.3, "loading the starter model")
     scorer = Scorer.load(home.model_dir(model_id))
     run = score_dataset(

@@ -88,11 +88,13 @@ class Field:
         if value == "=missing":
             return f"{self.name.replace('_', ' ')} is missing"
         if value == "=other" and self.kind in ("category", "entity"):
-            return self.words.format(value="a rare value")
+            return self.words.replace("{value}", "a rare value")
+        if self.kind in ("category", "entity", "text"):
+            return self.words.replace("{value}", value[1:])
         if self.kind == "ratio" and self.name.endswith("_share"):
             value = _as_percent(value)
-        spoken = value.lstrip("=~:").replace(">=", "at least ").replace("<", "under ")
-        return _plain(self.words.format(value=spoken))
+        spoken = value.lstrip("=~").replace(">=", "at least ").replace("<", "under ")
+        return _plain(self.words.replace("{value}", spoken))
 
     def encode(self, column: pd.Series) -> Ids:
         """Return ids within the field of a column's values (not for relative and text fields)."""
@@ -152,6 +154,8 @@ def fit(field: Field, column: pd.Series) -> Field:
     """Learn a field's values or edges from a (sample of a) column."""
     if field.kind in ("category", "entity"):
         counts = column.value_counts()
+        # A value that reads like a token of its own kind would make two tokens one.
+        counts = counts[~counts.index.isin(["missing", "other"])]
         frequent = counts[counts >= MIN_COUNT[field.kind]].head(MAX_VALUES[field.kind])
         # Ties of counts would otherwise depend on the order of the log.
         order = sorted(frequent.items(), key=lambda pair: (-pair[1], str(pair[0])))
@@ -191,11 +195,14 @@ def _fit_number(field: Field, column: pd.Series) -> Field:
     if len(distinct) <= MAX_BINS:
         return replace(field, edges=tuple(distinct.tolist()), discrete=len(distinct) > 0)
     quantiles = np.quantile(numbers, np.linspace(0, 1, MAX_BINS + 1)[1:-1])
-    edges = sorted({_significant(value) for value in quantiles})
-    return replace(field, edges=tuple(edges))
+    for digits in range(2, 16):  # as few as tell the edges apart
+        edges = {_significant(value, digits) for value in quantiles}
+        if len(edges) == len(set(quantiles)):
+            break
+    return replace(field, edges=tuple(sorted(edges)))
 
 
-def _significant(value: float, digits: int = 2) -> float:
+def _significant(value: float, digits: int) -> float:
     if value == 0:
         return 0.0
     return round(value, digits - 1 - math.floor(math.log10(abs(value))))
@@ -215,7 +222,7 @@ def _plain(sentence: str) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.10g}"
+    return f"{value:.15g}"
 
 
 def _duration(seconds: float) -> str:

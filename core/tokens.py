@@ -213,10 +213,12 @@ class Tokenizer:
             described = json.loads((folder / "fields.json").read_text())
             vocabulary = json.loads((folder / "vocab.json").read_text())
             text_file = folder / "text.json"
-            text = tokenizers.Tokenizer.from_file(str(text_file)) if text_file.exists() else None
+            text = _read_text(text_file) if text_file.exists() else None
             fields = [_field_from_json(one) for one in described]
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise BadInput(f"The tokenizer in {folder} cannot be read: {error}.") from error
+        if (text is None) == any(field.kind == "text" for field in fields):
+            raise BadInput(f"fields.json and text.json in {folder} do not belong together.")
         tokenizer = cls(fields, text)
         if list(vocabulary) != tokenizer.tokens:
             raise BadInput(f"vocab.json and fields.json in {folder} do not belong together.")
@@ -324,6 +326,13 @@ def _train_text(column: pd.Series) -> tokenizers.Tokenizer:
     )
     text.train_from_iterator(column.dropna().astype(str), trainer)
     return text
+
+
+def _read_text(file: Path) -> tokenizers.Tokenizer:
+    try:
+        return tokenizers.Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises nothing narrower
+        raise ValueError(f"{file.name}: {error}") from error
 
 
 def _text_vocabulary(text: tokenizers.Tokenizer) -> tuple[str, ...]:

@@ -45,7 +45,8 @@ def reasons(
         sentence = tokenizer.sentence(int(token), int(batch.field[places[0]]))
         place = places[np.argmax(np.abs(values[places]))]
         event = None if batch.event[place] == 0 else int(batch.event[place]) - 1
-        times = f" in {len(places)} events" if len(places) > 1 else ""
+        events = len(np.unique(batch.event[places]))
+        times = f" in {events} events" if events > 1 else ""
         text = (
             f"{sentence[0].upper()}{sentence[1:]}{times} (usual: {usual[token]:.0%} of sequences)"
         )

@@ -30,11 +30,10 @@ def evaluate(home: Home, model_id: str, dataset_id: str, *, split: str = "test")
     log = read_log(home, dataset_id)
     if log.bags is None:
         raise BadInput(f"'{dataset_id}' has no verdicts or labels to evaluate against.")
-    if not len(log.bags.of(split)):
-        raise BadInput(f"No labelled unit of '{dataset_id}' is in the split '{split}'.")
-    score = _scores(home, model_id, log)
     held_out = log.bags.of(split)
-    metrics = report(held_out.label, held_out.maximum(score[held_out.rows]), threshold)
+    if not len(held_out):
+        raise BadInput(f"No labelled unit of '{dataset_id}' is in the split '{split}'.")
+    metrics = report(held_out.label, _scores(home, model_id, log, held_out), threshold)
     counts = {name: metrics.pop(name) for name in ("positives", "negatives", "threshold")}
     rivals = baselines(log.sequences, log.bags, split)
     return {"metrics": metrics, "baselines": rivals, **counts, "unit": log.bags.unit}
@@ -48,14 +47,15 @@ def active_on(home: Home, log: Log, test: Bags) -> dict[str, Any] | None:
     if active is None or threshold is None:
         return None
     try:
-        score = _scores(home, active.id, log)
+        score = _scores(home, active.id, log, test)
     except BadInput as error:
         return {"model": active.id, "refused": str(error)}
-    held_out = test.maximum(score[test.rows])
-    return {"model": active.id, **report(test.label, held_out, threshold)}
+    return {"model": active.id, **report(test.label, score, threshold)}
 
 
-def _scores(home: Home, model_id: str, log: Log) -> npt.NDArray[np.float32]:
+def _scores(home: Home, model_id: str, log: Log, bags: Bags) -> npt.NDArray[np.float32]:
+    """Return a model's score of each bag, (B,)."""
     scorer = Scorer.load(home.model_dir(model_id))
     log.check_known(scorer.encoder.tokenizer, model_id)
-    return scorer.predict_proba(log.encode(scorer.encoder.tokenizer))[:, POSITIVE]
+    batch = log.encode(scorer.encoder.tokenizer).take(bags.rows)
+    return bags.maximum(scorer.predict_proba(batch)[:, POSITIVE])

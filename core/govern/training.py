@@ -2,7 +2,7 @@
 
 import platform
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from core.model.inference import raw_scores
 from core.model.metrics import report, stable_threshold
 from core.model.pretrain import PretrainConfig, pretrain
 from core.model.surprise import quantiles
+from core.scoring.engine import best_device
 from core.store import audit, models
 from core.store.home import Home, now, writing
 from core.store.models import Model
@@ -51,16 +52,13 @@ class TrainConfig:
         BadInput
             If `epochs` is not positive.
         """
+        config = cls(layout=layout, seed=seed)
         if epochs is None:
-            return cls(layout=layout, seed=seed)
+            return config
         if epochs < 1:
             raise BadInput(f"Training takes at least one epoch; {epochs} were asked for.")
-        return cls(
-            layout=layout,
-            seed=seed,
-            pretrain=PretrainConfig(epochs=epochs),
-            finetune=FinetuneConfig(epochs=epochs),
-        )
+        phases = PretrainConfig(epochs=epochs), FinetuneConfig(epochs=epochs)
+        return replace(config, pretrain=phases[0], finetune=phases[1])
 
 
 def train(
@@ -88,8 +86,10 @@ def train(
     """
     config = config or TrainConfig()
     log = read_log(home, dataset_id)
+    if log.bags is not None:
+        log.bags.check_trainable()
     encoder, batch = _start(home, log, parent_id, config)
-    encoder.to("cuda" if torch.cuda.is_available() else "cpu")
+    encoder.to(best_device())
     if parent_id is None:
         pretrain(encoder, batch, config.pretrain, seed=config.seed, report=told)
     if log.bags is not None:
@@ -108,6 +108,7 @@ def train(
         "sequences": len(batch),
         "note": note,
         **asdict(config),
+        "layout": encoder.layout,  # of the parent, where there is one
         **_versions(),
     }
     with writing(home.model_dir(model_id)) as folder:
@@ -159,12 +160,14 @@ def _judge(home: Home, log: Log, encoder: Encoder, batch: Batch) -> tuple[float,
     """Return the threshold best on validation, and the metrics on the held-out units."""
     if log.bags is None:
         return 1 - UNUSUAL_SHARE, {"sequences": len(batch)}
-    score = raw_scores(encoder, batch)
     validation, test = log.bags.of("validation"), log.bags.of("test")
-    threshold = stable_threshold(validation.label, validation.maximum(score[validation.rows]))
+    on_validation, on_test = (
+        side.maximum(raw_scores(encoder, batch.take(side.rows))) for side in (validation, test)
+    )
+    threshold = stable_threshold(validation.label, on_validation)
     metrics = {
         "unit": log.bags.unit,
-        "test": report(test.label, test.maximum(score[test.rows]), threshold),
+        "test": report(test.label, on_test, threshold),
         "baselines": baselines(log.sequences, log.bags),
         "labels": {side: len(log.bags.of(side)) for side in ("train", "validation", "test")},
     }

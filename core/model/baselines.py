@@ -18,8 +18,11 @@ def baselines(sequences: pd.DataFrame, bags: Bags, split: str = "test") -> dict[
     """Fit every baseline on the training bags and report it on those of `split`.
 
     ``gradient_boosting_counts`` sees how often each action occurs, ``gradient_boosting_profile``
-    everything in the profile of the sequences (mean and maximum over a unit's sequences).
+    everything in the profile of the sequences (mean and maximum over a unit's sequences). Empty
+    where there is nothing to fit on.
     """
+    if not (bags.has_both("train") and bags.has_both("validation")):
+        return {}
     features = {
         "gradient_boosting_counts": _counts(sequences, bags),
         "gradient_boosting_profile": _profile(sequences, bags),

@@ -97,13 +97,20 @@ class Encoder(nn.Module):
         tokenizer = Tokenizer.load(folder)
         if config.get("vocabulary_digest") != tokenizer.digest:
             raise BadInput(f"The weights in {folder} were made with another vocabulary.")
-        architecture = config.get("architectures", [""])[0]
+        if not {"layout", "max_events"} <= set(config):
+            raise BadInput(f"{folder} is not a model of Spoor: its config.json names no layout.")
+        architecture = (config.get("architectures") or [""])[0]
         kinds = {"BertForMaskedLM": BertForMaskedLM}
-        kind = kinds.get(architecture, BertForSequenceClassification)
+        kind: Any = kinds.get(architecture, BertForSequenceClassification)
         try:
-            bert = kind.from_pretrained(folder, local_files_only=True)
+            bert, loading = kind.from_pretrained(
+                folder, local_files_only=True, output_loading_info=True
+            )
         except (OSError, RuntimeError, ValueError, SafetensorError) as error:
             raise BadInput(f"The model in {folder} cannot be loaded: {error}.") from error
+        if loading["missing_keys"]:
+            # Hugging Face would draw them at random, with a warning.
+            raise BadInput(f"The weights in {folder} lack {min(loading['missing_keys'])}.")
         return cls(bert, tokenizer).eval()
 
     def save(self, folder: Path) -> None:
@@ -161,9 +168,10 @@ class Encoder(nn.Module):
         counts = np.bincount(field, minlength=len(self.tokenizer.starts) + 1)
         # Split once: a slice per field would build a gradient of the whole vocabulary for each.
         sizes = np.diff([0, *self.tokenizer.starts, len(self.tokenizer)]).tolist()
+        targets = torch.from_numpy(ids[order].astype(np.int64)).to(self.device)
         parts = zip(
-            states[torch.from_numpy(order).to(self.device)].split(counts.tolist()),
-            torch.from_numpy(ids[order].astype(np.int64)).to(self.device).split(counts.tolist()),
+            torch.split(states[torch.from_numpy(order).to(self.device)], counts.tolist()),
+            torch.split(targets, counts.tolist()),
             decoder.weight.split(sizes),
             decoder.bias.split(sizes),
             [0, *self.tokenizer.starts],
@@ -181,13 +189,19 @@ class Encoder(nn.Module):
 
     def _inputs(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """Return the stock model's inputs and each token's place in the flattened positions."""
+        longest = int(batch.positions.max())
+        if longest > self.bert.config.max_position_embeddings:
+            raise BadInput(
+                f"A sequence has {longest - 1} events; this model reads at most "
+                f"{self.bert.config.max_events}. Import the log with shorter sequences "
+                "(max_events), or train a model on it."
+            )
         row = batch.owner
         if self.layout == "inline":
             place = np.arange(len(batch.ids)) - batch.offsets[row]
             inputs = {name: value.to(self.device) for name, value in batch.padded().items()}
             flat = row * inputs["input_ids"].shape[1] + place
             return inputs, torch.from_numpy(flat).to(self.device)
-        longest = int(batch.positions.max())
         flat_places = torch.from_numpy(row * longest + batch.event).to(self.device)
         embeddings = self.bert.bert.embeddings
         ids, field = (

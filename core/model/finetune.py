@@ -48,8 +48,8 @@ def finetune(
     torch.manual_seed(seed)
     train, validation = bags.of("train"), bags.of("validation")
     weight = _positive_weight(train.label)
-    steps = -(-len(train) // config.batch_size) * config.epochs
-    optimiser = Optimiser(encoder, config.learning_rate, steps)
+    steps = sum(1 for _ in _batches(encoder, batch, train, config, np.random.default_rng(seed)))
+    optimiser = Optimiser(encoder, config.learning_rate, steps * config.epochs)
     averaged = AveragedModel(encoder, avg_fn=_running_mean)
     judged = cast(Encoder, averaged.module)
     best = (_quality(encoder, batch, validation, weight), deepcopy(encoder.state_dict()))
@@ -57,7 +57,7 @@ def finetune(
     for epoch in range(config.epochs):
         encoder.train()
         losses = []
-        for part, share in _batches(encoder, batch, train, config.batch_size, config.max_bag, rng):
+        for part, share in _batches(encoder, batch, train, config, rng):
             target = torch.from_numpy(part.label).float().to(encoder.device)
             logits = bag_logits(encoder, _hide(batch.take(part.rows), rng), part).float()
             loss = nn.functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
@@ -87,14 +87,15 @@ def bag_logits(encoder: Encoder, batch: Batch, bags: Bags) -> Tensor:
 
 
 def _batches(
-    encoder: Encoder, batch: Batch, train: Bags, size: int, limit: int, rng: np.random.Generator
+    encoder: Encoder, batch: Batch, train: Bags, config: FinetuneConfig, rng: np.random.Generator
 ) -> Iterator[tuple[Bags, float]]:
     """Give the training bags in random batches, and the share of the epoch that is done."""
     # Alike in length: one long sequence among short ones would pad them all.
-    cost = np.maximum.reduceat(encoder.cost(batch)[train.rows], train.offsets[:-1])
-    batches = shuffled(cost, size=size, rng=rng)
+    longest = np.maximum.reduceat(encoder.cost(batch)[train.rows], train.offsets[:-1])
+    cost = longest * np.minimum(np.diff(train.offsets), config.max_bag)
+    batches = shuffled(cost, size=config.batch_size, rng=rng)
     for number, index in enumerate(batches):
-        yield _sample(train.take(index), limit, rng), number / len(batches)
+        yield _sample(train.take(index), config.max_bag, rng), number / len(batches)
 
 
 def _point(

@@ -21,7 +21,8 @@ def report(y_true: Labels, y_score: Floats, threshold: float) -> dict[str, Any]:
     class only, metrics that need both are None.
     """
     rng = np.random.default_rng(0)
-    resamples = [rng.integers(0, len(y_true), len(y_true)) for _ in range(RESAMPLES)]
+    size = len(y_true)
+    resamples = [rng.integers(0, size, size) for _ in range(RESAMPLES if size else 0)]
     measured = {
         name: _with_interval(metric, y_true, y_score, resamples)
         for name, metric in _metrics(threshold).items()

@@ -66,6 +66,8 @@ def pretrain(
                         "progress": (epoch + number / len(batches)) / epochs,
                     }
                 )
+        if not losses:
+            continue
         mean = float(torch.stack(losses).mean())
         if not np.isfinite(mean):
             raise BadInput(

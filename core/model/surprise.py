@@ -44,5 +44,7 @@ def quantiles(surprise: Floats) -> list[float]:
 
 def percentile(surprise: Floats, reference: list[float]) -> Floats:
     """Return where each surprise stands among the training data, in [0, 1]."""
+    if reference[0] == reference[-1]:  # all alike: nobody is unusual
+        return np.full(len(surprise), 0.5, dtype=np.float32)
     grid = np.linspace(0, 1, len(reference))
     return np.interp(surprise, reference, grid).astype(np.float32)

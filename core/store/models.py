@@ -82,6 +82,9 @@ def rollback(con: Connection, analyst: str, task: str = "anomaly") -> Model:
     if model_id is None:
         raise Conflict(f"No model was active before '{present.id}': promote one instead.")
     _retire_active(con, task)
+    # The model left behind is out of the history: a later rollback must not come back to it.
+    left = update(models).where(models.c.id == present.id)
+    con.execute(left.values(activated_at=None))
     con.execute(update(models).where(models.c.id == model_id).values(status="active"))
     audit.record(con, analyst, "rollback", model_id, {"from": present.id})
     return get(con, model_id)

@@ -71,7 +71,7 @@ labels = Table(
 models = Table(
     "models",
     metadata,
-    Column("id", String(80), primary_key=True),
+    Column("id", String(100), primary_key=True),
     Column("task", String(20), nullable=False),
     Column("kind", String(12), nullable=False),
     Column("status", String(10), nullable=False),
@@ -107,7 +107,7 @@ policies = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("id", String(80), primary_key=True),
+    Column("id", String(120), primary_key=True),
     Column("model_id", ForeignKey("models.id", ondelete="CASCADE"), nullable=False),
     Column("dataset_id", ForeignKey("datasets.id", ondelete="CASCADE"), nullable=False),
     Column("sequences", Integer, nullable=False),
@@ -135,6 +135,7 @@ cases = Table(
     _one_of("source", "score", "random"),
     _probability("score"),
     _probability("propensity"),
+    sqlite_autoincrement=True,  # a freed number would send a stale click to another actor
 )
 
 verdicts = Table(
@@ -155,6 +156,7 @@ verdicts = Table(
     Column("undone_at", DateTime),
     _one_of("decision", "confirmed", "legitimate", "unclear"),
     _probability("confidence"),
+    sqlite_autoincrement=True,
 )
 Index(
     "one_standing_verdict",

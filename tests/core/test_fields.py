@@ -34,3 +34,23 @@ def test_a_token_is_said_in_plain_words(
     one = field(name, kind, words)
     assert token in one.tokens()
     assert one.sentence(token) == said
+
+
+def test_a_value_that_reads_like_other_makes_no_second_token() -> None:
+    column = pd.Series(["other"] * 9 + ["missing"] * 9 + ["cart"] * 9)
+    one = fit(Field("action", "action", "event", "category", "{value}"), column)
+    assert one.tokens() == ["action=missing", "action=other", "action=cart"]
+
+
+def test_numbers_far_from_zero_keep_their_differences() -> None:
+    years = fit(Field("year", "year", "event", "number", "{value}"), pd.Series(range(1990, 2020)))
+    assert len(years.edges) == 11
+    large = pd.Series([1690000000001.0, 1690000000002.0])
+    assert len(set(fit(Field("n", "n", "event", "number", "{value}"), large).tokens())) == 4
+
+
+def test_braces_and_signs_of_a_value_are_said_as_they_are() -> None:
+    values = pd.Series(["GET /api/{id}"] * 9 + ["<5"] * 9)
+    one = fit(Field("action", "action", "event", "category", "the action is {value}"), values)
+    assert one.sentence("action=GET /api/{id}") == "the action is GET /api/{id}"
+    assert one.sentence("action=<5") == "the action is <5"

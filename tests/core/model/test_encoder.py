@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.errors import BadInput
 from core.logs.frames import actions, read_events, read_mapping, read_sequences
 from core.model.encoder import Encoder, Layout, Size
 from core.model.inference import raw_scores
@@ -82,3 +83,11 @@ def test_a_summed_sequence_takes_a_position_per_event(seeded_home: Home) -> None
     tokenizer, batch = read(seeded_home)
     assert create(tokenizer, "summed").cost(batch).sum() == batch.positions.sum()
     assert create(tokenizer, "inline").cost(batch).sum() == len(batch.ids)
+
+
+def test_a_sequence_longer_than_the_model_reads_is_refused(seeded_home: Home) -> None:
+    tokenizer, batch = read(seeded_home)
+    size = Size(layers=1, width=16, heads=2)
+    encoder = Encoder.create(tokenizer, layout="summed", max_events=3, size=size, seed=0)
+    with pytest.raises(BadInput, match="this model reads at most 3"):
+        raw_scores(encoder, batch)

@@ -71,8 +71,41 @@ def test_a_verdict_outweighs_an_outside_label() -> None:
 
 @pytest.mark.parametrize(("count", "positives", "said"), [(20, 4, "abuse"), (20, 16, "legitimate")])
 def test_fewer_than_five_of_a_class_are_refused(count: int, positives: int, said: str) -> None:
+    bags = bags_of(sequences(), labels(count, positives=positives), NO_VERDICTS)
+    assert bags is not None
     with pytest.raises(BadInput, match=f"4 verdicts or labels say {said}; at least 5"):
-        bags_of(sequences(), labels(count, positives=positives), NO_VERDICTS)
+        bags.check_trainable()
+
+
+def test_a_split_without_training_rows_is_refused() -> None:
+    bags = bags_of(sequences(), labels(30, positives=15, split="test"), NO_VERDICTS)
+    assert bags is not None
+    with pytest.raises(BadInput, match="only one class, or nothing, for train"):
+        bags.check_trainable()
+
+
+def test_a_verdict_stands_on_the_side_of_its_actors_label() -> None:
+    given = pd.concat(
+        [labels(30, positives=15, split="train"), labels(40, positives=15, split="test")[30:]]
+    )
+    decided = [verdict("legitimate", "u0", ["s0"]), verdict("confirmed", "u35", ["s70"])]
+    bags = bags_of(sequences(), given, pd.DataFrame([*decided, verdict("legitimate", "u39", [])]))
+    assert bags is not None
+    assert bags.split[0] in ("train", "validation")
+    assert bags.split[1:3].tolist() == ["test", "test"]
+    assert len(bags) == 40
+
+
+def test_an_actor_never_stands_on_two_sides() -> None:
+    frame = sequences(12, each=3)
+    keys = frame["session_id"]
+    labelled = pd.DataFrame(
+        {"unit": "session", "key": keys, "label": [n % 5 == 0 for n in range(36)], "split": None}
+    )
+    bags = bags_of(frame, labelled, NO_VERDICTS)
+    assert bags is not None
+    sides = pd.Series(bags.split).groupby(frame["actor_id"].to_numpy()[bags.rows]).nunique()
+    assert (sides == 1).all()
 
 
 def test_without_verdicts_and_labels_there_is_nothing_to_train_on() -> None:

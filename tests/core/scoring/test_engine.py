@@ -34,7 +34,9 @@ def test_a_score_does_not_depend_on_its_company(seeded_home: Home, name: str) ->
     batch = everything(seeded_home, scorer)
     together = scorer.predict_proba(batch)[:, 1]
     order = np.random.default_rng(0).permutation(len(batch))
-    np.testing.assert_allclose(scorer.predict_proba(batch.take(order))[:, 1], together[order], atol=1e-5)
+    np.testing.assert_allclose(
+        scorer.predict_proba(batch.take(order))[:, 1], together[order], atol=1e-5
+    )
     alone = [scorer.predict_proba(batch.take([row]))[0, 1] for row in range(5)]
     np.testing.assert_allclose(alone, together[:5], atol=1e-5)
 

@@ -32,9 +32,14 @@ def test_a_home_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "kept.txt"
     target.write_text("before")
-    with pytest.raises(RuntimeError), writing(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def fail_halfway() -> None:
+        with writing(target) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
     assert target.read_text() == "before"
     assert list(tmp_path.iterdir()) == [target]
 

@@ -40,6 +40,16 @@ def test_rolling_back_goes_to_the_model_before_and_then_further_back(home: Home)
             models.rollback(con, "ann")
 
 
+def test_rolling_back_never_returns_to_a_model_rolled_back_before(home: Home) -> None:
+    add(home, "a", "bad", "c")
+    with home.engine.begin() as con:
+        models.promote(con, "a", "ann")
+        models.promote(con, "bad", "ann")
+        models.rollback(con, "ann")
+        models.promote(con, "c", "ann")
+        assert models.rollback(con, "ann").id == "a"
+
+
 def test_the_database_itself_refuses_two_active_models(home: Home) -> None:
     add(home, "a")
     row = Model("b", "anomaly", "probability", "active", None, None, 0.5, {}, now())
@@ -80,11 +90,11 @@ def test_the_newest_policy_is_in_force(home: Home) -> None:
         models.set_threshold(con, "a", 0.7, "ann")
         models.set_threshold(con, "a", 0.6, "ann")
         assert models.threshold(con, "a") == 0.6
-        with pytest.raises(BadInput, match="between 0 and 1; 1.5 was given"):
+        with pytest.raises(BadInput, match=r"between 0 and 1; 1\.5 was given"):
             models.set_threshold(con, "a", 1.5, "ann")
 
 
 def test_an_unknown_model_is_answered_with_those_there_are(home: Home) -> None:
     add(home, "a")
-    with home.engine.connect() as con, pytest.raises(NotFound, match="no model 'z'. Models: a"):
+    with home.engine.connect() as con, pytest.raises(NotFound, match=r"no model 'z'\. Models: a"):
         models.get(con, "z")
