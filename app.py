@@ -8,9 +8,7 @@ from pages._common import hand_over
 
 PAGES = Path(__file__).parent / "pages"
 
-st.set_page_config(
-    page_title="Spoor", page_icon=":material/footprint:", layout="wide", initial_sidebar_state=208
-)
+st.set_page_config(page_title="Spoor", page_icon=":material/footprint:", layout="wide")
 hand_over()
 st.html(PAGES / "style.css")
 here = st.navigation(

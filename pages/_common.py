@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -149,7 +150,8 @@ def score_word(model: Model) -> str:
 
 def keep_upload(uploaded: UploadedFile) -> Path:
     """Write what the browser sent to disk at once."""
-    target = home().uploads / Path(uploaded.name).name
+    # A folder of its own: the next upload of this name must not replace what a job waits for.
+    target = home().uploads / uuid.uuid4().hex / Path(uploaded.name).name
     with writing(target) as file, file.open("wb") as out:
         shutil.copyfileobj(uploaded, out)
     return target

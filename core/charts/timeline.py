@@ -111,7 +111,7 @@ def _time_axis(figure: go.Figure, ts: pd.Series) -> Floats:
     figure.update_xaxes(
         tickvals=at,
         ticktext=labels,
-        range=[places[0] - 0.03 * width, places[-1] + 0.03 * width],
+        range=[places[0] - 0.04 * width, places[-1] + 0.04 * width],
     )
     middles = np.array([(places[b.first] + places[b.last]) / 2 for b in time.breaks])
     for middle in middles:
@@ -233,6 +233,7 @@ def _trace(marks: pd.DataFrame, *, with_values: bool) -> go.Scatter:
         customdata=marks["position"].tolist(),
         hovertext=marks["text"],
         hoverinfo="text",
+        cliponaxis=False,
         showlegend=False,
     )
 
