@@ -5,13 +5,14 @@ import uuid
 from collections.abc import Callable
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from core.logs.frames import actions, partitions, read_events, read_mapping, read_sequences
 from core.model.encoder import POSITIVE
 from core.schema import Column
 from core.scoring.cases import renew_queue
 from core.scoring.engine import Scorer
-from core.store import runs
+from core.store import models, runs
 from core.store.home import Home, now, writing
 from core.store.runs import Run
 from core.tokens import check_known
@@ -26,8 +27,10 @@ def score_dataset(
     *,
     progress: Progress = lambda share, message: None,
 ) -> Run:
-    """Score every sequence, write the run's file and renew the queue of open cases.
+    """Score every sequence and write the run's file.
 
+    The run renews the queue of open cases, unless it is a candidate's and the active model has
+    scored this data set: nothing changes for the analysts until the candidate is promoted.
     Events are read one partition at a time, so memory does not grow with the log.
 
     Raises
@@ -45,8 +48,18 @@ def score_dataset(
     run = Run(run_id, scorer.model_id, dataset_id, len(sequences), seconds, now())
     with home.engine.begin() as con:
         runs.add(con, run)
-    renew_queue(home, run)
+        decides = _decides(con, run)
+    if decides:
+        renew_queue(home, run)
     return run
+
+
+def _decides(con: Connection, run: Run) -> bool:
+    """Say whether a run fills the queue; a candidate's only where the active model has none."""
+    active = models.active(con)
+    if active is None or active.id == run.model_id:
+        return True
+    return runs.newest(con, run.dataset_id, active.id) is None
 
 
 def _score_partitions(

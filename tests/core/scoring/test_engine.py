@@ -8,7 +8,7 @@ from core.logs.frames import read_events, read_sequences
 from core.scoring.cases import read_scores
 from core.scoring.engine import Scorer
 from core.scoring.runs import score_dataset
-from core.store import cases
+from core.store import cases, models
 from core.store.home import Home
 from core.tokens import Batch
 
@@ -109,3 +109,19 @@ def test_a_log_the_model_does_not_know_is_refused_before_the_first_score(seeded_
     with pytest.raises(BadInput, match="Train a model on this log"):
         score_dataset(seeded_home, scorer, strange.id)
     assert list((seeded_home.path / "runs").glob(f"*{strange.id}*")) == []
+
+
+def test_a_candidate_leaves_the_queue_alone_where_the_active_model_has_scored(
+    seeded_home: Home,
+) -> None:
+    def scores_in_queue() -> list[float]:
+        with seeded_home.engine.connect() as con:
+            return cases.queue(con, "small")["score"].tolist()
+
+    before = scores_in_queue()
+    score_dataset(seeded_home, Scorer.load(seeded_home.model_dir("pretrained")), "small")
+    assert scores_in_queue() == before
+    with seeded_home.engine.begin() as con:
+        models.promote(con, "pretrained", "ann")
+    score_dataset(seeded_home, Scorer.load(seeded_home.model_dir("pretrained")), "small")
+    assert scores_in_queue() != before
