@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.overview import metric_comparison
+from core.review import policy
 from core.store import datasets, models
 from core.store.models import Model
 from pages._common import CHART, ago, analyst, begin, enqueue, home, refusals, score_word, text
@@ -68,8 +69,8 @@ with left:
     else:
         draw_model(active, in_force[active.id])
         if st.button("Roll back to the one before", icon=":material/undo:"):
-            with refusals(), home().engine.begin() as con:
-                models.rollback(con, analyst())
+            with refusals():
+                policy.roll_back(home(), analyst())
             st.rerun()
 chosen = active
 with right:
@@ -82,8 +83,8 @@ with right:
             chosen = models.get(con, str(name))
         draw_model(chosen, in_force[chosen.id])
         if st.button("Promote", type="primary", icon=":material/verified:"):
-            with refusals(), home().engine.begin() as con:
-                models.promote(con, chosen.id, analyst())
+            with refusals():
+                policy.promote(home(), chosen.id, analyst())
             st.toast(f"{chosen.id} decides from now on.")
             st.rerun()
 

@@ -8,7 +8,7 @@ from core.charts.overview import score_histogram
 from core.logs.frames import read_sequences
 from core.review import exporting, policy
 from core.scoring.cases import read_scores
-from core.store import cases, explanations, models, runs
+from core.store import cases, explanations, models
 from core.store.runs import Run
 from pages._common import (
     CHART,
@@ -87,7 +87,7 @@ chooser, view, search = st.columns([2, 1.2, 2])
 with chooser:
     dataset = choose_dataset()
 with home().engine.connect() as con:
-    run = runs.newest(con, dataset.id)
+    run = policy.deciding_run(con, dataset.id)
     model = None if run is None else models.get(con, run.model_id)
     threshold = 0.0 if model is None else models.threshold(con, model.id)
 if run is None or model is None:

@@ -6,6 +6,7 @@ from core.charts.overview import curve, metric_comparison
 from core.errors import BadInput
 from core.logs.frames import read_sequences
 from core.model.units import MIN_LABELS, bags_of
+from core.review import policy
 from core.review.deciding import class_counts
 from core.store import jobs, labels, models, verdicts
 from core.store.datasets import Dataset
@@ -31,6 +32,8 @@ def what_is_known(dataset: Dataset) -> tuple[bool, str | None]:
     sequences.metric("Sequences", f"{dataset.sequences:,}", border=True)
     try:
         bags = bags_of(read_sequences(home(), dataset.id), *given)
+        if bags is not None:
+            bags.check_trainable()
     except BadInput as error:
         return True, str(error)
     return bags is not None, None
@@ -53,14 +56,32 @@ def draw_result(job: Job) -> None:
             "Pre-trained only: its score is *unusualness*, how badly the model can guess what the "
             "sequence holds. Score the log with it, review, and train again on your verdicts."
         )
+    draw_next_step(str(result["model"]), str(job.arguments["dataset"]))
+
+
+def draw_next_step(model_id: str, dataset_id: str) -> None:
+    """Offer to fill the queue, or where another model fills it, to compare and promote."""
+    with home().engine.connect() as con:
+        active = models.active(con)
+        run = policy.deciding_run(con, dataset_id)
+    taken = active is not None and run is not None and active.id == run.model_id != model_id
     with st.container(horizontal=True):
-        if st.button("Score this log with it", type="primary", icon=":material/speed:"):
-            enqueue("score", {"model": result["model"], "dataset": job.arguments["dataset"]})
-            st.switch_page(
-                "pages/queue.py", query_params={"dataset": str(job.arguments["dataset"])}
-            )
-        if st.button("Compare and promote", icon=":material/balance:"):
-            st.switch_page("pages/models.py", query_params={"model": str(result["model"])})
+        if st.button(
+            "Score this log with it",
+            type="secondary" if taken else "primary",
+            icon=":material/speed:",
+            help="Its scores fill the queue once it is promoted." if taken else None,
+        ):
+            enqueue("score", {"model": model_id, "dataset": dataset_id})
+            if not taken:
+                st.switch_page("pages/queue.py", query_params={"dataset": dataset_id})
+            st.rerun()
+        if st.button(
+            "Compare and promote",
+            type="primary" if taken else "secondary",
+            icon=":material/balance:",
+        ):
+            st.switch_page("pages/models.py", query_params={"model": model_id})
 
 
 begin("Train")
@@ -99,7 +120,7 @@ if sent:
     enqueue("train", {name: value for name, value in arguments.items() if value is not None})
     st.rerun()
 
-running = show_running(("train",))
+running = show_running(("train", "score"))
 ended = past[
     past["arguments"].map(lambda arguments: arguments.get("dataset") == dataset.id)
     & past["finished_at"].notna()

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from core.schema import Column
 from core.scoring.cases import renew_queue
-from core.store import models
+from core.store import datasets, models, runs
 from core.store.home import Home
+from core.store.models import Model
 from core.store.runs import Run
 
 
@@ -41,3 +43,35 @@ def put_in_force(home: Home, run: Run, threshold: float, analyst: str) -> int:
     with home.engine.begin() as con:
         models.set_threshold(con, run.model_id, threshold, analyst)
     return renew_queue(home, run)
+
+
+def deciding_run(con: Connection, dataset_id: str) -> Run | None:
+    """Return the run whose scores fill the queue: the active model's last, else the last of any."""
+    active = models.active(con)
+    own = None if active is None else runs.newest(con, dataset_id, active.id)
+    return own or runs.newest(con, dataset_id)
+
+
+def promote(home: Home, model_id: str, analyst: str) -> Model:
+    """Let a model decide, and fill the queues from the scores it has given already."""
+    with home.engine.begin() as con:
+        model = models.promote(con, model_id, analyst)
+    _renew_queues(home, model)
+    return model
+
+
+def roll_back(home: Home, analyst: str) -> Model:
+    """Give the decision back to the model before, and fill the queues from its scores."""
+    with home.engine.begin() as con:
+        model = models.rollback(con, analyst)
+    _renew_queues(home, model)
+    return model
+
+
+def _renew_queues(home: Home, model: Model) -> None:
+    with home.engine.connect() as con:
+        known = datasets.all_datasets(con)["id"]
+        found = [runs.newest(con, dataset_id, model.id) for dataset_id in known]
+    for run in found:
+        if run is not None:
+            renew_queue(home, run)

@@ -47,7 +47,10 @@ def reviewed(tmp_path: Path) -> Home:
     )
     with home.engine.begin() as con:
         datasets.add(con, Dataset("log", "log", "log.csv", {}, {}, 12, 12, 0, 0, 3, 4, now()))
-        models.add(con, Model("m", "anomaly", "probability", "active", "log", None, 0.5, {}, now()))
+        models.add(
+            con, Model("m", "anomaly", "probability", "candidate", "log", None, 0.5, {}, now())
+        )
+        models.promote(con, "m", "analyst")
         runs.add(con, Run("run", "m", "log", 4, 0.1, now()))
         cases.replace_open(con, "log", frame)
     return home

@@ -3,8 +3,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.review.policy import Workload, actor_scores, days_covered, put_in_force, workload
+from core.review.policy import (
+    Workload,
+    actor_scores,
+    days_covered,
+    deciding_run,
+    promote,
+    put_in_force,
+    roll_back,
+    workload,
+)
 from core.store import cases, models, runs
+from core.store.home import now
+from core.store.models import Model
+from core.store.runs import Run
 from tests.core.review.conftest import SCORES, SEQUENCES
 
 
@@ -35,3 +47,36 @@ def test_a_threshold_in_force_decides_what_is_in_the_queue(reviewed):
     by_score = queue[queue["source"] == "score"]
     assert by_score["actor_id"].tolist() == ["ann"]
     assert by_score["flagged"].tolist() == [["s1"]]
+
+
+def _candidate(home) -> None:
+    """Register a candidate that has scored the log: only bob is suspicious to it."""
+    scores = SCORES.assign(score=[0.1, 0.1, 0.9, 0.1])
+    scores.to_parquet(home.run_file("second"))
+    with home.engine.begin() as con:
+        made = Model("new", "anomaly", "probability", "candidate", "log", "m", 0.5, {}, now())
+        models.add(con, made)
+        runs.add(con, Run("second", "new", "log", 4, 0.1, now()))
+
+
+def _flagged(home) -> list[str]:
+    with home.engine.connect() as con:
+        queue = cases.queue(con, "log")
+    return queue.loc[queue["source"] == "score", "actor_id"].tolist()
+
+
+def test_the_active_model_fills_the_queue_whatever_scored_last(reviewed):
+    _candidate(reviewed)
+    with reviewed.engine.connect() as con:
+        assert deciding_run(con, "log").id == "run"
+
+
+def test_promoting_fills_the_queue_from_the_scores_there_are_and_rolling_back_restores_it(
+    reviewed,
+):
+    _candidate(reviewed)
+    before = _flagged(reviewed)
+    promote(reviewed, "new", "eva")
+    assert _flagged(reviewed) == ["bob"]
+    roll_back(reviewed, "eva")
+    assert _flagged(reviewed) == before
