@@ -8,6 +8,7 @@ import numpy.typing as npt
 from core.tokens import Batch, Tokenizer
 
 MOST = 5
+COMMON = 0.95  # what nearly every sequence has is no reason, even where it earned some credit
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ def reasons(
         Share of training sequences that contain each token of the vocabulary, (V,).
     """
     total = np.bincount(batch.ids, weights=values, minlength=len(tokenizer))
+    total[usual >= COMMON] = 0
     strongest = np.argsort(-np.abs(total), kind="stable")[:MOST]
     found = []
     for token in strongest:

@@ -21,7 +21,7 @@ from core.tokens import Batch
 class PretrainConfig:
     """Settings of pre-training; the defaults suit logs of thousands to 100,000s of sequences."""
 
-    epochs: int = 10
+    epochs: int = 20
     max_steps: int = 3000  # fewer epochs on a large log
     batch_size: int = 32  # sequences
     learning_rate: float = 1e-3
