@@ -15,7 +15,7 @@ import typer
 
 from core.errors import BadInput, SpoorError
 from core.store import cases, datasets, jobs, models, verdicts
-from core.store.home import Home, open_home
+from core.store.home import Home, open_home, records
 
 app = typer.Typer(
     help="Spoor: from a behaviour log to reviewed cases.",
@@ -270,7 +270,7 @@ def list_models(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List the models."""
     with open_home(home).engine.connect() as con:
         frame = models.all_models(con).drop(columns=["metrics"])
-    answer({"models": frame.astype(object).to_dict("records")}, as_json)
+    answer({"models": records(frame)}, as_json)
 
 
 @verb("datasets")
@@ -278,7 +278,7 @@ def list_datasets(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List the data sets."""
     with open_home(home).engine.connect() as con:
         frame = datasets.all_datasets(con).drop(columns=["mapping", "quality"])
-    answer({"datasets": frame.astype(object).to_dict("records")}, as_json)
+    answer({"datasets": records(frame)}, as_json)
 
 
 @verb("delete")
@@ -295,7 +295,7 @@ def queue(dataset: str, home: HomeOption = None, as_json: JsonOption = False) ->
     with open_home(home).engine.connect() as con:
         datasets.get(con, dataset)
         frame = cases.queue(con, dataset)[columns]
-    answer({"cases": frame.astype(object).to_dict("records")}, as_json)
+    answer({"cases": records(frame)}, as_json)
 
 
 @verb("verdict")
@@ -330,7 +330,7 @@ def list_jobs(home: HomeOption = None, as_json: JsonOption = False) -> None:
     columns = ["id", "kind", "status", "progress", "message", "created_at"]
     with open_home(home).engine.connect() as con:
         frame = jobs.newest(con)[columns]
-    answer({"jobs": frame.astype(object).to_dict("records")}, as_json)
+    answer({"jobs": records(frame)}, as_json)
 
 
 @verb("worker")

@@ -7,15 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Conflict, SpoorError
 from core.store import jobs
-from core.store.home import Home
+from core.store.home import Home, remove, sweep
 from core.store.jobs import Job
 
 POLL: Final = 0.5  # seconds between looks at an empty queue
@@ -27,15 +28,15 @@ ROOT: Final = Path(__file__).parent.parent
 
 
 class Cancelled(Exception):
-    """Somebody asked the running job to stop."""
+    """Somebody asked the running job to stop, or another worker took it over."""
 
 
 class Reporter:
-    """Tells the job's row how far it is; raises `Cancelled` once somebody asked to stop."""
+    """Tells the job's row how far it is; raises `Cancelled` once nobody wants the rest."""
 
-    def __init__(self, home: Home, job_id: int) -> None:
+    def __init__(self, home: Home, job: Job) -> None:
         self.home = home
-        self.job_id = job_id
+        self.job = job
         self.curve: list[dict[str, Any]] = []
         self.told = 0.0
 
@@ -55,7 +56,7 @@ class Reporter:
     def _tell(self, **values: Any) -> None:
         self.told = time.monotonic()
         with self.home.engine.begin() as con:
-            wanted = jobs.heartbeat(con, self.job_id, **values)
+            wanted = jobs.heartbeat(con, self.job.id, self.job.worker, **values)
         if not wanted:
             raise Cancelled
 
@@ -70,6 +71,7 @@ def run_worker(home: Home, *, idle: float | None = None) -> int:
     """
     name = f"{socket.gethostname()}:{os.getpid()}"
     with _only_worker(home):
+        sweep(home)
         done, since = 0, time.monotonic()
         while True:
             job = _claim(home, name)
@@ -84,10 +86,12 @@ def run_worker(home: Home, *, idle: float | None = None) -> int:
 
 def run_job(home: Home, job: Job) -> None:
     """Do one claimed job and write down how it ended."""
-    with _signs_of_life(home, job.id):
+    with _signs_of_life(home, job):
         status, message, result = _outcome(home, job)
     with home.engine.begin() as con:
-        jobs.finish(con, job.id, status, message, result)
+        ours = jobs.finish(con, job.id, job.worker, status, message, result)
+    if ours and job.kind == "import":
+        _drop_upload(home, Path(job.arguments["path"]))
 
 
 def ensure_worker(home: Home) -> None:
@@ -111,7 +115,7 @@ def ensure_worker(home: Home) -> None:
 
 def _outcome(home: Home, job: Job) -> tuple[str, str, dict[str, Any] | None]:
     try:
-        return "done", "done", RUNNERS[job.kind](home, job, Reporter(home, job.id))
+        return "done", "done", RUNNERS[job.kind](home, job, Reporter(home, job))
     except Cancelled:
         return "cancelled", "cancelled", None
     except SpoorError as error:
@@ -140,6 +144,13 @@ def _import(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
         progress=reporter.progress,
     )
     return {"dataset": dataset.id}
+
+
+def _drop_upload(home: Home, log: Path) -> None:
+    """Delete what a browser sent, with its folder; a log from elsewhere is not ours."""
+    folder = log.resolve().parent
+    if folder.parent == home.uploads.resolve():
+        remove(folder)
 
 
 def _train(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
@@ -215,14 +226,15 @@ def _only_worker(home: Home) -> Iterator[None]:
 
 
 @contextmanager
-def _signs_of_life(home: Home, job_id: int) -> Iterator[None]:
+def _signs_of_life(home: Home, job: Job) -> Iterator[None]:
     """Beat in the background: one step of a job can take longer than a silence may last."""
     ended = threading.Event()
 
     def beat() -> None:
         while not ended.wait(BEAT):
-            with home.engine.begin() as con:
-                jobs.heartbeat(con, job_id)
+            # A database that is busy for once must not make the job look dead for ever.
+            with suppress(SQLAlchemyError), home.engine.begin() as con:
+                jobs.heartbeat(con, job.id, job.worker)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -20,7 +21,7 @@ from core.logs.reader import open_log
 from core.schema import Column
 from core.store import datasets
 from core.store.datasets import Dataset
-from core.store.home import Home, now, writing
+from core.store.home import Home, now, remove, writing
 
 Progress = Callable[[float, str], None]
 
@@ -79,37 +80,48 @@ def import_log(
         add_profiles(con, mapping, actions)
         quality = measure_quality(con, mapping, counts)
         report(0.9, "writing")
-        with writing(home.dataset_dir(dataset_id)) as folder:
-            _write(con, folder, mapping, actions)
-            actors, sequences = _totals(con)
-            dataset = Dataset(
-                id=dataset_id,
-                name=name,
-                source=str(path),
-                mapping=mapping.model_dump(mode="json"),
-                quality=quality,
-                read=counts.read,
-                accepted=counts.accepted,
-                rejected=counts.rejected,
-                duplicate=counts.duplicate,
-                actors=actors,
-                sequences=sequences,
-                created_at=now(),
-            )
+        actors, sequences = _totals(con)
+        dataset = Dataset(
+            id=dataset_id,
+            name=name,
+            source=str(path),
+            mapping=mapping.model_dump(mode="json"),
+            quality=quality,
+            read=counts.read,
+            accepted=counts.accepted,
+            rejected=counts.rejected,
+            duplicate=counts.duplicate,
+            actors=actors,
+            sequences=sequences,
+            created_at=now(),
+        )
+        with _one_of_its_name(dataset_id):
+            with writing(home.dataset_dir(dataset_id), replace=False) as folder:
+                _write(con, folder, mapping, actions)
             _register(home, dataset)
     report(1.0, "done")
     return dataset
 
 
+@contextmanager
+def _one_of_its_name(dataset_id: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileExistsError, IntegrityError) as error:
+        raise Conflict(
+            f"Another import took the name '{dataset_id}' meanwhile. Import again; "
+            "it gets a number then."
+        ) from error
+
+
 def _register(home: Home, dataset: Dataset) -> None:
+    """Make the data set known once its files are in place, so that nobody meets it without."""
     try:
         with home.engine.begin() as con:
             datasets.add(con, dataset)
-    except IntegrityError as error:
-        raise Conflict(
-            f"Another import took the name '{dataset.id}' meanwhile. Import again; "
-            "it gets a number then."
-        ) from error
+    except BaseException:
+        remove(home.dataset_dir(dataset.id))
+        raise
 
 
 def _stem(path: Path) -> str:
@@ -123,9 +135,11 @@ def _free_id(home: Home, name: str) -> str:
     with home.engine.connect() as con:
         taken = set(datasets.all_datasets(con)["id"])
     number = 1
-    while (found := slug if number == 1 else f"{slug}-{number}") in taken:
+    while True:
+        found = slug if number == 1 else f"{slug}-{number}"
+        if found not in taken and not home.dataset_dir(found).exists():
+            return found
         number += 1
-    return found
 
 
 def _commonest_actions(con: duckdb.DuckDBPyConnection) -> list[str]:

@@ -12,6 +12,9 @@ Kind = Literal["categorical", "numeric", "text", "entity", "personal", "ignore"]
 
 ROLES: Final = ("actor", "session", "time", "action", "item", "amount", "event_id")
 
+# Attention needs the square of it, and each event has a position of its own in the model.
+MOST_EVENTS: Final = 4096
+
 # Endings of the facts that are computed per entity or numeric column (core.logs.facts).
 FACT_ENDINGS: Final = (
     "_1h",
@@ -66,7 +69,7 @@ class SequenceRule(_Strict):
 
     by: Literal["session", "gap", "actor", "window"] = "actor"
     gap_minutes: float = Field(default=30, gt=0)
-    max_events: int = Field(default=256, ge=1)
+    max_events: int = Field(default=256, ge=1, le=MOST_EVENTS)
 
     @model_validator(mode="after")
     def _windows_are_short(self) -> "SequenceRule":
@@ -134,7 +137,7 @@ def parse_mapping(text: str) -> Mapping:
         return Mapping.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        place = "".join(f"{part}: " for part in first["loc"])
+        place = ".".join(map(str, first["loc"])) + ": " if first["loc"] else ""
         what = first["msg"].removeprefix("Value error, ")
         raise BadInput(
             f"The mapping cannot be used: {place}{what}. Accepted: a JSON object with "

@@ -15,6 +15,10 @@ from core.logs.mapping import Mapping
 from core.logs.profiles import PATTERN, profile_facts
 from core.schema import Column
 
+# A sequence that is not cut by session can span several: then it has none.
+_SESSION = """CASE WHEN count(session_id) = count(*) AND min(session_id) = max(session_id)
+    THEN min(session_id) END"""
+
 
 def add_event_facts(
     con: duckdb.DuckDBPyConnection, mapping: Mapping, *, source: str, target: str
@@ -30,11 +34,11 @@ def add_profiles(con: duckdb.DuckDBPyConnection, mapping: Mapping, actions: Sequ
     cells = ", ".join(f"{fact.sql} AS {quoted(fact.name)}" for fact in aggregates)
     pattern = PATTERN if len(aggregates) < len(facts) else "NULL"
     con.execute(
-        f"""CREATE TABLE profiles AS SELECT sequence_id, actor_id, session_id,
+        f"""CREATE TABLE profiles AS SELECT sequence_id, actor_id, {_SESSION} AS session_id,
             min(ts) AS first_ts, max(ts) AS last_ts, sum(amount) AS amount,
             min("row") AS first_row, any_value("partition") AS "partition",
             {pattern} AS pattern, {cells}
-        FROM events GROUP BY sequence_id, actor_id, session_id"""
+        FROM events GROUP BY sequence_id, actor_id"""
     )
     alike = {"pattern_count": "count(*) OVER (PARTITION BY pattern) - 1"}
     columns = ", ".join(

@@ -2,18 +2,21 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pandas as pd
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
+from core.errors import NotFound
 from core.logs.frames import actions, partitions, read_events, read_mapping, read_sequences
 from core.model.encoder import POSITIVE
 from core.schema import Column
 from core.scoring.cases import renew_queue
 from core.scoring.engine import Scorer
 from core.store import models, runs
-from core.store.home import Home, now, writing
+from core.store.home import Home, now, remove, writing
 from core.store.runs import Run
 from core.tokens import check_known
 
@@ -37,6 +40,8 @@ def score_dataset(
     ------
     BadInput
         If the model knows too few of the log's tokens.
+    NotFound
+        If the data set is not there, or no longer when its scores are.
     """
     started = time.perf_counter()
     sequences = read_sequences(home, dataset_id)
@@ -46,12 +51,28 @@ def score_dataset(
         scores.to_parquet(file, index=False)
     seconds = time.perf_counter() - started
     run = Run(run_id, scorer.model_id, dataset_id, len(sequences), seconds, now())
-    with home.engine.begin() as con:
+    with _file_only_with_run(home, run), home.engine.begin() as con:
         runs.add(con, run)
         decides = _decides(con, run)
     if decides:
         renew_queue(home, run)
     return run
+
+
+@contextmanager
+def _file_only_with_run(home: Home, run: Run) -> Iterator[None]:
+    """Delete the run's file if the run cannot be registered: nobody would ever read it."""
+    try:
+        yield
+    except IntegrityError as error:
+        remove(home.run_file(run.id))
+        raise NotFound(
+            f"The data set '{run.dataset_id}' or the model '{run.model_id}' was deleted while "
+            "it was being scored."
+        ) from error
+    except BaseException:
+        remove(home.run_file(run.id))
+        raise
 
 
 def _decides(con: Connection, run: Run) -> bool:

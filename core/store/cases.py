@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-from sqlalchemy import Connection, Select, delete, func, insert, select
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from core.errors import NotFound
 from core.store.home import as_dict, records
@@ -35,19 +35,28 @@ class Case:
 def replace_open(con: Connection, dataset_id: str, frame: pd.DataFrame) -> int:
     """Put `frame`'s cases in the queue in place of the undecided ones; decided cases stay.
 
-    Returns the number of cases added.
+    A case whose verdict was undone keeps its id, because that verdict stays on record, but takes
+    its new score; it stays as it is if `frame` lacks it. Returns the number of cases added.
     """
-    # Any verdict, even one undone, keeps its case: what was decided stays on record.
     has_verdict = select(verdicts.c.case_id)
     con.execute(
         delete(cases).where(cases.c.dataset_id == dataset_id, cases.c.id.not_in(has_verdict))
     )
-    kept = select(cases.c.actor_id).where(cases.c.dataset_id == dataset_id)
-    new = frame[~frame["actor_id"].isin(set(con.execute(kept).scalars()))]
-    rows = records(new)
+    of_dataset = select(cases.c.actor_id).where(cases.c.dataset_id == dataset_id)
+    kept = frame["actor_id"].isin(set(con.execute(of_dataset).scalars()))
+    _renew(con, dataset_id, frame[kept])
+    rows = records(frame[~kept])
     if rows:
         con.execute(insert(cases), rows)
     return len(rows)
+
+
+def _renew(con: Connection, dataset_id: str, frame: pd.DataFrame) -> None:
+    """Give the open ones among the cases of `frame` their new values."""
+    decided = select(verdicts.c.case_id).where(_STANDING)
+    open_again = update(cases).where(cases.c.dataset_id == dataset_id, cases.c.id.not_in(decided))
+    for row in records(frame):
+        con.execute(open_again.where(cases.c.actor_id == row["actor_id"]).values(row))
 
 
 def get(con: Connection, case_id: int) -> Case:

@@ -2,17 +2,19 @@
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 from alembic import command
 from alembic.config import Config
+from filelock import FileLock
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +22,7 @@ from core.errors import BadInput
 from core.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+ABANDONED: Final = 3600.0  # seconds without a change after which nobody is writing any more
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,31 @@ def open_home(path: Path | str | None = None) -> Home:
     except OSError as error:
         raise BadInput(f"The home {folder} cannot be created: {error.strerror}.") from error
     url = settings.database_url or f"sqlite:///{folder.resolve() / 'spoor.db'}"
+    engine = _create_engine(url)
+    try:
+        _migrate(engine, folder)
+    except (SQLAlchemyError, OSError) as error:
+        shown = engine.url.render_as_string(hide_password=True)
+        raise BadInput(f"The database {shown} cannot be opened: {error}.") from error
+    return Home(folder.resolve(), engine)
+
+
+def _create_engine(url: str) -> Engine:
     try:
         engine = create_engine(url)
-        if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _prepare_sqlite)
-        _migrate(engine)
-    except SQLAlchemyError as error:
-        raise BadInput(f"The database {url} cannot be opened: {error}.") from error
-    return Home(folder.resolve(), engine)
+    except ModuleNotFoundError as error:
+        raise BadInput(
+            f"The database needs a driver that is missing: pip install {error.name}."
+        ) from error
+    except (SQLAlchemyError, ValueError) as error:
+        # What was given is not repeated: it may hold a password.
+        raise BadInput(
+            "SPOOR_DATABASE_URL cannot be read. Accepted: a URL of SQLAlchemy such as "
+            "postgresql+psycopg://user:password@host/database."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -83,29 +103,61 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _migrate(engine: Engine) -> None:
+def _migrate(engine: Engine, folder: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.begin() as con:
+    # SQLite's own lock comes too late: both processes would have read that nothing is there yet.
+    alone = FileLock(folder / "migrate.lock") if engine.dialect.name == "sqlite" else nullcontext()
+    with alone, engine.begin() as con:
         config.attributes["connection"] = con
         command.upgrade(config, "head")
 
 
 @contextmanager
-def writing(target: Path) -> Iterator[Path]:
+def writing(target: Path, *, replace: bool = True) -> Iterator[Path]:
     """Give a temporary sibling of `target` (file or folder) to write, then rename it into place.
 
     A reader never sees half of it; on an error nothing is left behind.
+
+    Raises
+    ------
+    FileExistsError
+        Without `replace`, if a folder came to be at `target` meanwhile.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield temporary
-        if target.is_dir():
+        if replace and target.is_dir():
             shutil.rmtree(target)
-        os.replace(temporary, target)
+        _move(temporary, target)
     finally:
         remove(temporary)
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if target.is_dir():
+            raise FileExistsError(f"{target} is there already") from error
+        raise
+
+
+def sweep(home: Home) -> None:
+    """Delete what killed processes left half-written: nobody else would ever."""
+    written = [home.path / folder for folder in ("models", "datasets", "runs")]
+    leftovers = [path for folder in written for path in folder.glob(".*.tmp")]
+    # A command line may be writing at this moment, so what changed of late stays.
+    for path in [*leftovers, *(home.path / "scratch").glob("*")]:
+        with suppress(OSError):
+            if time.time() - _changed(path) > ABANDONED:
+                remove(path)
+
+
+def _changed(path: Path) -> float:
+    """Return when a file, or anything in a folder, was changed last."""
+    return max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
 
 
 def remove(path: Path) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from core.errors import Conflict, NotFound
 from core.store.home import as_dict, now
@@ -86,30 +86,40 @@ def give_up_lost(con: Connection) -> None:
 def heartbeat(
     con: Connection,
     job_id: int,
+    worker: str | None,
     *,
     progress: float | None = None,
     message: str | None = None,
     curve: list[dict[str, Any]] | None = None,
 ) -> bool:
-    """Report life and progress; returns False once somebody asked to cancel."""
+    """Report life and progress.
+
+    Returns False once somebody asked to cancel, or when the job is no longer this worker's.
+    """
     told = {"progress": progress, "message": message, "curve": curve}
     values = {name: value for name, value in told.items() if value is not None}
     beat = (
         update(jobs)
-        .where(jobs.c.id == job_id)
+        .where(_held(job_id, worker))
         .values(heartbeat_at=now(), **values)
         .returning(jobs.c.cancel_requested)
     )
-    return not con.execute(beat).scalar_one()
+    return con.execute(beat).scalar() is False
 
 
 def finish(
-    con: Connection, job_id: int, status: str, message: str, result: dict[str, Any] | None = None
-) -> None:
-    """End a job as done, failed or cancelled."""
+    con: Connection,
+    job_id: int,
+    worker: str | None,
+    status: str,
+    message: str,
+    result: dict[str, Any] | None = None,
+) -> bool:
+    """End a job as done, failed or cancelled; returns False when it is no longer this worker's."""
     values = {"status": status, "message": message, "result": result, "finished_at": now()}
     progress = 1.0 if status == "done" else jobs.c.progress
-    con.execute(update(jobs).where(jobs.c.id == job_id).values(progress=progress, **values))
+    end = update(jobs).where(_held(job_id, worker)).values(progress=progress, **values)
+    return con.execute(end.returning(jobs.c.id)).first() is not None
 
 
 def cancel(con: Connection, job_id: int) -> None:
@@ -151,8 +161,6 @@ def unfinished(con: Connection) -> pd.DataFrame:
     return pd.read_sql(query.order_by(jobs.c.id), con)
 
 
-def worker_alive(con: Connection) -> bool:
-    """Say whether a worker reported life of a job within the last minute."""
-    fresh = jobs.c.heartbeat_at >= now() - LOST_AFTER
-    query = select(jobs.c.id).where((jobs.c.status == "running") & fresh)
-    return con.execute(query.limit(1)).first() is not None
+def _held(job_id: int, worker: str | None) -> ColumnElement[bool]:
+    # A worker that was suspended may wake up after another one took its job over.
+    return and_(jobs.c.id == job_id, jobs.c.worker == worker, jobs.c.status == "running")

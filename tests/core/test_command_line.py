@@ -1,6 +1,7 @@
 """The command line, in process: importing torch takes too long for one process per test."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from core.__main__ import app
+from core.store import models
 from core.store.home import Home
 from tests.conftest import small_log
 
@@ -90,6 +92,14 @@ def test_deleting_a_data_set_takes_all_that_hangs_on_it(seeded_home: Home) -> No
     assert list(runs.iterdir()) == []
     assert not seeded_home.dataset_dir("small").exists()
     assert {model["id"] for model in run("models")["models"]} == {"pretrained", "finetuned"}
+
+
+def test_what_is_missing_is_null_in_json(seeded_home: Home) -> None:
+    with seeded_home.engine.begin() as con:
+        parent = models.get(con, "finetuned")
+        models.add(con, replace(parent, id="child", parent_id="finetuned", status="candidate"))
+    parents = {model["id"]: model["parent_id"] for model in run("models")["models"]}
+    assert parents == {"pretrained": None, "finetuned": None, "child": "finetuned"}
 
 
 def test_doctor_names_what_it_found(seeded_home: Home) -> None:

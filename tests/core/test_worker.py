@@ -1,14 +1,20 @@
+import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 
+from core import worker
 from core.errors import Conflict
 from core.store import jobs
-from core.store.home import Home
+from core.store.home import ABANDONED, Home
 from core.store.jobs import Job
+from core.store.tables import jobs as table
 from core.worker import ROOT, Reporter, ensure_worker, run_job, run_worker
 
 
@@ -70,12 +76,72 @@ def test_a_cancelled_job_stops_at_its_next_report(seeded_home: Home) -> None:
 
 def test_progress_is_kept_between_0_and_1(home: Home) -> None:
     with home.engine.begin() as con:
-        job_id = jobs.enqueue(con, "demo", {}, "ann")
-        jobs.claim(con, "me")
-    Reporter(home, job_id).progress(1.7, "past the end")
+        jobs.enqueue(con, "demo", {}, "ann")
+        job = jobs.claim(con, "me")
+    assert job is not None
+    Reporter(home, job).progress(1.7, "past the end")
     with home.engine.connect() as con:
-        job = jobs.get(con, job_id)
+        job = jobs.get(con, job.id)
     assert (job.progress, job.message) == (1.0, "past the end")
+
+
+def test_a_busy_database_does_not_end_the_signs_of_life(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats: list[int] = []
+
+    def busy_at_first(con: object, job_id: int, name: str | None) -> bool:
+        beats.append(job_id)
+        if len(beats) == 1:
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        return True
+
+    def wait_for_beats(*given: object) -> dict[str, int]:
+        deadline = time.monotonic() + 10
+        while len(beats) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return {"beats": min(len(beats), 3)}
+
+    monkeypatch.setattr(worker, "BEAT", 0.01)
+    monkeypatch.setattr(jobs, "heartbeat", busy_at_first)
+    monkeypatch.setitem(worker.RUNNERS, "demo", wait_for_beats)
+    assert do(home, "demo").result == {"beats": 3}
+
+
+def test_a_worker_whose_job_was_taken_over_stops_and_leaves_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def suspended(home: Home, job: Job, reporter: Reporter) -> dict[str, object]:
+        with home.engine.begin() as con:
+            con.execute(update(table).values(worker="another"))
+        reporter.progress(0.5, "awake again")
+        raise AssertionError("went on with a job of another worker")
+
+    monkeypatch.setitem(worker.RUNNERS, "demo", suspended)
+    job = do(home, "demo")
+    assert (job.status, job.worker, job.progress) == ("running", "another", 0.0)
+
+
+def test_an_upload_is_gone_after_its_import_and_no_other_log(home: Home) -> None:
+    upload, log = home.uploads / "1f" / "log.csv", home.path / "logs" / "log.csv"
+    for path in (upload, log):
+        path.parent.mkdir()
+        path.write_text("user_id,action\nu1,view\nu1,cart\nu2,view\n")
+        assert do(home, "import", path=str(path)).status == "done"
+    beside = home.uploads / "beside.csv"
+    beside.write_text("")
+    assert do(home, "import", path=str(beside)).status == "failed"
+    assert list(home.uploads.iterdir()) == [beside]
+    assert log.exists()
+
+
+def test_a_worker_begins_by_sweeping(home: Home) -> None:
+    leftover = home.path / "runs" / ".run.parquet.1.tmp"
+    leftover.parent.mkdir()
+    leftover.write_text("half")
+    os.utime(leftover, (time.time() - ABANDONED - 60,) * 2)
+    run_worker(home, idle=0)
+    assert not leftover.exists()
 
 
 def test_a_home_has_one_worker(home: Home, no_worker: None) -> None:
@@ -96,7 +162,10 @@ def test_a_page_starts_a_worker_that_does_the_waiting_job(home: Home) -> None:
         with home.engine.connect() as con:
             status = jobs.get(con, job_id).status
     assert status == "failed"
-    subprocess.run(["pkill", "-f", f"core worker --home {home.path}"], check=True)
+    with home.engine.connect() as con:
+        started = jobs.get(con, job_id).worker
+    assert started is not None
+    os.kill(int(started.split(":")[1]), signal.SIGTERM)
 
 
 def test_the_command_line_starts_as_a_process(home: Home) -> None:

@@ -52,7 +52,7 @@ def test_a_running_training_shows_progress_and_its_curve(open_page, seeded_home)
         job = jobs.enqueue(con, "train", {"dataset": "small"}, "eva")
         jobs.claim(con, "worker")
         curve = [{"phase": "pre-training", "epoch": 1, "loss": 2.5, "progress": 0.4}]
-        jobs.heartbeat(con, job, progress=0.4, message="pre-training", curve=curve)
+        jobs.heartbeat(con, job, "worker", progress=0.4, message="pre-training", curve=curve)
     app = open_page("train")
     assert "pre-training" in app.get("progress")[0].proto.text
     assert app.get("plotly_chart")
@@ -64,7 +64,8 @@ def test_a_running_training_shows_progress_and_its_curve(open_page, seeded_home)
 def test_a_failed_training_says_why(open_page, seeded_home):
     with seeded_home.engine.begin() as con:
         job = jobs.enqueue(con, "train", {"dataset": "small"}, "eva")
-        jobs.finish(con, job, "failed", "A class has one label only.")
+        jobs.claim(con, "worker")
+        jobs.finish(con, job, "worker", "failed", "A class has one label only.")
     assert "A class has one label only" in open_page("train").error[0].value
 
 

@@ -40,7 +40,7 @@ def files_of(home: Home) -> list[str]:
     return sorted(
         str(path.relative_to(home.path))
         for path in home.path.rglob("*")
-        if path.is_file() and not path.name.startswith("spoor.db")
+        if path.is_file() and not path.name.startswith(("spoor.db", "migrate.lock"))
     )
 
 
@@ -212,6 +212,20 @@ def test_a_session_shared_by_actors_is_a_sequence_of_each(home: Home, write: Wri
     ]
 
 
+def test_a_sequence_that_spans_sessions_is_one_and_has_none(home: Home, write: Write) -> None:
+    log = write("user,session\nu1,s1\nu1,s1\nu1,s2\nu1,s2\nu1,s3\nu1,s3\nu2,s4\nu2,s4\n")
+    by_actor = Mapping.model_validate({"sequence": {"by": "actor"}})
+    dataset = import_log(home, log, mapping=by_actor)
+    sequences = read_sequences(home, dataset.id)
+    found = sequences[["actor_id", "events", "session_id"]].astype(object)
+    assert found.where(found.notna(), None).to_numpy().tolist() == [
+        ["u1", 6, None],
+        ["u2", 2, "s4"],
+    ]
+    assert dataset.sequences == 2
+    assert len(read_events(home, dataset.id)) == dataset.accepted == 8
+
+
 def test_sequences_keep_their_id_when_the_log_grows(home: Home, write: Write) -> None:
     rule = Mapping.model_validate({"sequence": {"by": "gap", "gap_minutes": 1}})
     text = "user,time\nu1,1600000000\nu1,1600000600\n"
@@ -305,6 +319,24 @@ def test_of_two_imports_under_one_name_at_the_same_time_one_is_refused(
     assert len(read_events(home, "log")) == 4
 
 
+def test_a_data_set_is_known_only_once_its_files_are_in_place(
+    home: Home, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(con: object, dataset: Dataset) -> None:
+        assert len(read_events(home, dataset.id)) == 4
+        raise RuntimeError("the database went away")
+
+    monkeypatch.setattr("core.logs.importing.datasets.add", fail)
+    with pytest.raises(RuntimeError, match="went away"):
+        import_log(home, write(SHOP))
+    assert files_of(home) == []
+
+
+def test_a_folder_that_nobody_registered_keeps_its_name(home: Home, write: Write) -> None:
+    (home.dataset_dir("log") / "events").mkdir(parents=True)
+    assert import_log(home, write(SHOP)).id == "log-2"
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_no_row_is_ever_lost(home: Home, write: Write, seed: int) -> None:
     rng = random.Random(seed)
@@ -326,8 +358,8 @@ REAL = [
     ("hdfs_sessions/events.parquet", {}, (222_579, 222_579, 0, 11_501, 11_501)),
     (
         "shopee_orders/orders.csv.gz",
-        {"roles": {"actor": "shopid"}, "sequence": {"max_events": 20_000}},
-        (53_432, 53_432, 0, 489, 489),
+        {"roles": {"actor": "shopid"}, "sequence": {"max_events": 4_096}},
+        (53_432, 53_432, 0, 489, 492),
     ),
     ("cdnow/purchases.txt.gz", {}, (69_659, 69_659, 0, 23_570, 23_570)),
     ("amazon_reviewers/ratings.txt", {}, (51_346, 51_346, 0, 4_902, 4_902)),

@@ -53,6 +53,7 @@ def test_names_are_matched_as_the_reader_tidies_them() -> None:
         ('{"roles": {"actor": "a", "item": "a"}}', "'a' has more than one role"),
         ('{"roles": {"actor": "a"}, "columns": {"a": "text"}}', "has the role actor and is also"),
         ('{"sequence": {"by": "gap", "gap_minutes": 0}}', "greater than 0"),
+        ('{"sequence": {"max_events": 4097}}', "max_events: .* less than or equal to 4096"),
         ("no json", "Invalid JSON"),
     ],
 )

@@ -1,12 +1,19 @@
+import multiprocessing
+import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from filelock import FileLock
+from sqlalchemy import make_url
+from sqlalchemy.exc import OperationalError
 
 from core.errors import BadInput
-from core.store.home import MIGRATIONS, Home, open_home, writing
+from core.store.home import ABANDONED, MIGRATIONS, Home, open_home, sweep, writing
 from core.store.tables import metadata
 
 
@@ -27,6 +34,77 @@ def test_a_home_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="cannot be created"):
         open_home(tmp_path / "file" / "home")
+
+
+def test_a_fresh_home_is_migrated_by_one_process_at_a_time(tmp_path: Path) -> None:
+    with FileLock(tmp_path / "migrate.lock"):
+        other = multiprocessing.get_context("spawn").Process(target=open_home, args=(tmp_path,))
+        other.start()
+        other.join(timeout=4)
+        assert not (tmp_path / "spoor.db").exists()
+    other.join(timeout=60)
+    assert other.exitcode == 0
+    assert (tmp_path / "spoor.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql+pg8000://ann:secret@localhost/x", "pip install pg8000"),
+        ("postgresql://ann:secret@localhost:port/x", "Accepted: a URL"),
+        ("ann:secret", "Accepted: a URL"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_refused_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    monkeypatch.setenv("SPOOR_DATABASE_URL", url)
+    with pytest.raises(BadInput, match=said) as refused:
+        open_home(tmp_path)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable() -> None:
+        raise OperationalError("SELECT 1", {}, Exception("connection refused"))
+
+    def engine_of(url: str) -> SimpleNamespace:
+        dialect = SimpleNamespace(name="postgresql")
+        return SimpleNamespace(url=make_url(url), dialect=dialect, begin=unreachable)
+
+    monkeypatch.setattr("core.store.home.create_engine", engine_of)  # no such driver is installed
+    monkeypatch.setenv("SPOOR_DATABASE_URL", "postgresql://ann:secret@localhost/x")
+    with pytest.raises(
+        BadInput, match=r"ann:\*\*\*@localhost/x cannot be opened.*refused"
+    ) as refused:
+        open_home(tmp_path)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_home_that_cannot_be_locked_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "migrate.lock").mkdir()
+    with pytest.raises(BadInput, match="cannot be opened"):
+        open_home(tmp_path)
+
+
+def test_what_killed_processes_left_is_swept_but_not_what_is_being_written(home: Home) -> None:
+    long_ago = time.time() - ABANDONED - 60
+    names = ["models/.m.1.tmp", "datasets/.d.1.tmp", "runs/.r.1.tmp", "scratch/spoor-1"]
+    for name in names:
+        (home.path / name).mkdir(parents=True)
+        (home.path / name / "part").write_text("half")
+        os.utime(home.path / name / "part", (long_ago, long_ago))
+        os.utime(home.path / name, (long_ago, long_ago))
+    kept = ["runs/.live.2.tmp", "scratch/spoor-2", "models/m", "runs/r.parquet"]
+    for name in kept:
+        (home.path / name).mkdir()
+    for name in ("models/m", "runs/r.parquet"):
+        os.utime(home.path / name, (long_ago, long_ago))
+    sweep(home)
+    assert not [name for name in names if (home.path / name).exists()]
+    assert [name for name in kept if (home.path / name).exists()] == kept
 
 
 def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:

@@ -40,6 +40,21 @@ def test_a_job_whose_worker_went_silent_is_taken_over(home: Home) -> None:
     assert (again.id, again.worker, again.attempts) == (job_id, "w2", 2)
 
 
+def test_a_worker_that_wakes_up_leaves_alone_what_another_took_over(home: Home) -> None:
+    job_id = enqueue(home)
+    claim(home, "w1")
+    fall_silent(home, job_id)
+    claim(home, "w2")
+    with home.engine.begin() as con:
+        assert jobs.heartbeat(con, job_id, "w1", progress=0.9) is False
+        assert jobs.finish(con, job_id, "w1", "failed", "woke up late") is False
+        job = jobs.get(con, job_id)
+        assert (job.status, job.worker, job.progress) == ("running", "w2", 0.0)
+        assert jobs.heartbeat(con, job_id, "w2", progress=0.2) is True
+        assert jobs.finish(con, job_id, "w2", "done", "done") is True
+        assert jobs.heartbeat(con, job_id, "w2") is False
+
+
 def test_a_job_that_kills_its_workers_is_given_up(home: Home) -> None:
     job_id = enqueue(home)
     for _ in range(jobs.MAX_ATTEMPTS):
@@ -60,7 +75,7 @@ def test_cancelling_ends_a_waiting_job_at_once_and_a_running_one_at_its_next_bea
         jobs.cancel(con, running)
         jobs.cancel(con, waiting)
         assert jobs.get(con, waiting).status == "cancelled"
-        assert jobs.heartbeat(con, running, progress=0.5) is False
-        jobs.finish(con, running, "cancelled", "cancelled")
+        assert jobs.heartbeat(con, running, "w1", progress=0.5) is False
+        jobs.finish(con, running, "w1", "cancelled", "cancelled")
         with pytest.raises(Conflict, match="cancelled already"):
             jobs.cancel(con, running)
