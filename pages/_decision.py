@@ -1,4 +1,8 @@
-"""The decision panel of a case: verdicts, skip and undo, each one key."""
+"""The decision panel of a case: verdicts, skip and undo, each one key.
+
+Every case has buttons of its own: a button that was clicked keeps the focus, and Space or Enter
+would press it again on the next case, unseen. Skip is N, not Space, for the same reason.
+"""
 
 import pandas as pd
 import streamlit as st
@@ -27,7 +31,7 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
     for decision, label in DECISIONS.items():
         st.button(
             label,
-            key=f"verdict-{decision}",
+            key=f"verdict-{decision}-{case.id}",
             shortcut=KEYS[decision],
             on_click=_on_verdict,
             args=(case.id, decision),
@@ -46,13 +50,21 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
     st.text_area("Note", key=f"note-{case.id}", height=76, disabled=decided, max_chars=2000)
     onward = (case.id, case.dataset_id)
     label = "Next" if decided else "Skip"
-    st.button(label, key="skip", shortcut="Space", on_click=_on_skip, args=onward, width="stretch")
-    draw_undo()
+    st.button(
+        label,
+        key=f"skip-{case.id}",
+        shortcut="N",
+        on_click=_on_skip,
+        args=onward,
+        width="stretch",
+    )
+    draw_undo(case.id)
 
 
-def draw_undo() -> None:
+def draw_undo(case_id: int | None = None) -> None:
     """Draw the button that takes back the last verdict."""
-    st.button("Undo", key="undo", shortcut="Backspace", on_click=_on_undo, width="stretch")
+    key = f"undo-{case_id}"
+    st.button("Undo", key=key, shortcut="Backspace", on_click=_on_undo, width="stretch")
 
 
 def _on_verdict(case_id: int, decision: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pandas as pd
 import streamlit as st
 
-from core.logs.mapping import ROLES, Kind, Mapping
+from core.logs.mapping import MOST_EVENTS, ROLES, Kind, Mapping
 
 ROLE_WORDS = {
     "actor": "Who acts",
@@ -45,7 +45,9 @@ def edit_rule(path: str, proposed: Mapping) -> dict[str, Any]:
     gap = gap_place.number_input(
         "Pause, minutes", 1.0, value=float(rule.gap_minutes), disabled=by != "gap"
     )
-    most = most_place.number_input("Longest, events", 1, value=64 if by == "window" else 256)
+    most = most_place.number_input(
+        "Longest, events", 1, MOST_EVENTS, value=64 if by == "window" else 256
+    )
     return {"by": by, "gap_minutes": gap, "max_events": most}
 
 

@@ -149,11 +149,13 @@ def _review(page: Page, workbench: Home) -> None:
     for key in ("a", "a", "a", "x", "x", "x", "u"):
         _moves(page, lambda key=key: page.keyboard.press(key))
     _moves(page, lambda: page.keyboard.press("Backspace"))
-    _moves(page, lambda: page.keyboard.press("Space"))
+    _moves(page, lambda: page.keyboard.press("n"))
     for label in ("Confirmed abuse", "Legitimate"):
         for _ in range(2):
             button = page.get_by_role("button", name=label)
             _moves(page, lambda button=button: button.click())
+            _settle(page)
+            page.keyboard.press("Enter")  # must not press the clicked button on the next case
     with workbench.engine.connect() as con:
         decided = cases.queue(con, decided=True)["decision"].value_counts()
     assert decided.to_dict() == {"confirmed": 5, "legitimate": 5}

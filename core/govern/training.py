@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 import transformers
+from sqlalchemy.exc import IntegrityError
 
-from core.errors import BadInput
+from core.errors import BadInput, NotFound
 from core.govern.card import write_card
 from core.govern.evaluation import active_on
 from core.govern.log import Log, read_log
@@ -24,7 +25,7 @@ from core.model.pretrain import PretrainConfig, pretrain
 from core.model.surprise import quantiles
 from core.scoring.engine import best_device
 from core.store import audit, models
-from core.store.home import Home, now, writing
+from core.store.home import Home, now, remove, writing
 from core.store.models import Model
 from core.tokens import Batch, usual_share
 
@@ -114,9 +115,13 @@ def train(
     with writing(home.model_dir(model_id)) as folder:
         folder.mkdir(parents=True)
         _save(folder, encoder, batch, model, described)
-    with home.engine.begin() as con:
-        models.add(con, model)
-        audit.record(con, analyst, "train", model_id, {"dataset": dataset_id})
+    try:
+        with home.engine.begin() as con:
+            models.add(con, model)
+            audit.record(con, analyst, "train", model_id, {"dataset": dataset_id})
+    except IntegrityError as error:
+        remove(home.model_dir(model_id))
+        raise NotFound(f"The data set '{dataset_id}' was deleted while training on it.") from error
     return model
 
 

@@ -21,8 +21,8 @@ def measure_quality(
     """Return the quality report of the events in `table`, ready for JSON."""
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE lengths AS
-        SELECT sequence_id, actor_id, session_id, count(*) AS events FROM {table}
-        GROUP BY sequence_id, actor_id, session_id"""
+        SELECT sequence_id, actor_id, count(*) AS events FROM {table}
+        GROUP BY sequence_id, actor_id"""
     )
     quality: Quality = {
         "read": counts.read,

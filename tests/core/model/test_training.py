@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.errors import BadInput
+from core.errors import BadInput, NotFound
 from core.explain.explaining import explain_sequence
 from core.govern.evaluation import evaluate
 from core.govern.log import read_log
@@ -19,6 +19,7 @@ from core.model.pretrain import PretrainConfig
 from core.scoring.cases import read_scores
 from core.scoring.engine import Scorer
 from core.scoring.runs import score_dataset
+from core.store.datasets import delete_dataset
 from core.store.home import Home
 
 TINY = TrainConfig(
@@ -72,6 +73,17 @@ def test_a_failed_training_leaves_no_model_behind(seeded_home: Home) -> None:
 
     with pytest.raises(RuntimeError):
         train(seeded_home, "small", config=TINY, told=stop)
+    assert set((seeded_home.path / "models").iterdir()) == before
+
+
+def test_a_data_set_deleted_during_training_leaves_no_model_behind(seeded_home: Home) -> None:
+    def delete(point: dict[str, object]) -> None:
+        if point["phase"] == "evaluating":
+            delete_dataset(seeded_home, "small")
+
+    before = set((seeded_home.path / "models").iterdir())
+    with pytest.raises(NotFound, match="deleted while training"):
+        train(seeded_home, "small", config=TINY, told=delete)
     assert set((seeded_home.path / "models").iterdir()) == before
 
 
