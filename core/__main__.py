@@ -238,8 +238,9 @@ def promote(
     as_json: JsonOption = False,
 ) -> None:
     """Make a model the one that decides."""
-    with open_home(home).engine.begin() as con:
-        answer({"active": models.promote(con, model, analyst).id}, as_json)
+    from core.review import policy
+
+    answer({"active": policy.promote(open_home(home), model, analyst).id}, as_json)
 
 
 @verb("rollback")
@@ -247,8 +248,9 @@ def rollback(
     analyst: AnalystOption = "analyst", home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
     """Give the decision back to the model before."""
-    with open_home(home).engine.begin() as con:
-        answer({"active": models.rollback(con, analyst).id}, as_json)
+    from core.review import policy
+
+    answer({"active": policy.roll_back(open_home(home), analyst).id}, as_json)
 
 
 @verb("threshold")
@@ -260,9 +262,10 @@ def threshold(
     as_json: JsonOption = False,
 ) -> None:
     """Put a new threshold of a model in force."""
-    with open_home(home).engine.begin() as con:
-        models.set_threshold(con, model, value, analyst)
-        answer({"model": model, "threshold": value}, as_json)
+    from core.review import policy
+
+    policy.set_threshold(open_home(home), model, value, analyst)
+    answer({"model": model, "threshold": value}, as_json)
 
 
 @verb("models")

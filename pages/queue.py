@@ -61,7 +61,7 @@ def draw_the_line(run: Run, in_force: float, word: str) -> None:
         st.markdown(f"**{load.cases:,} cases** of {len(by_actor):,} actors{pace}")
         if st.button("Put in force", disabled=value == in_force, icon=":material/gavel:"):
             with refusals():
-                policy.put_in_force(home(), run, value, analyst())
+                policy.set_threshold(home(), run.model_id, value, analyst())
             st.rerun()
     figure = score_histogram(by_actor.tolist(), value, word=word)
     picture.plotly_chart(figure, key="histogram", config=CHART)

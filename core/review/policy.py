@@ -38,11 +38,14 @@ def workload(by_actor: pd.Series, days: float | None, threshold: float) -> Workl
     return Workload(number, None if days is None else number / days)
 
 
-def put_in_force(home: Home, run: Run, threshold: float, analyst: str) -> int:
-    """Set the threshold of the run's model and renew the queue; returns the cases added."""
+def set_threshold(home: Home, model_id: str, threshold: float, analyst: str) -> None:
+    """Put a threshold of a model in force and renew the queues that its scores fill."""
     with home.engine.begin() as con:
-        models.set_threshold(con, run.model_id, threshold, analyst)
-    return renew_queue(home, run)
+        models.set_threshold(con, model_id, threshold, analyst)
+        deciding = [deciding_run(con, known) for known in datasets.all_datasets(con)["id"]]
+    for run in deciding:
+        if run is not None and run.model_id == model_id:
+            renew_queue(home, run)
 
 
 def deciding_run(con: Connection, dataset_id: str) -> Run | None:

@@ -9,8 +9,8 @@ from core.review.policy import (
     days_covered,
     deciding_run,
     promote,
-    put_in_force,
     roll_back,
+    set_threshold,
     workload,
 )
 from core.store import cases, models, runs
@@ -38,9 +38,7 @@ def test_a_higher_threshold_never_means_more_cases(scores, one, other):
 
 
 def test_a_threshold_in_force_decides_what_is_in_the_queue(reviewed):
-    with reviewed.engine.connect() as con:
-        run = runs.get(con, "run")
-    put_in_force(reviewed, run, 0.85, "eva")
+    set_threshold(reviewed, "m", 0.85, "eva")
     with reviewed.engine.connect() as con:
         queue = cases.queue(con, "log")
         assert models.threshold(con, "m") == pytest.approx(0.85)
