@@ -7,7 +7,7 @@ The tokenizer is fitted once on a log and saved beside the weights as ``vocab.js
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,90 +18,20 @@ import pandas as pd
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
+from core.batch import CLS, Batch
 from core.errors import BadInput
 from core.fields import OTHER, Field, Ids, fields_of, fit, relative_ids
 from core.logs.mapping import Mapping
 from core.schema import Column
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
-PAD, MASK, CLS = 0, 1, 2
 SPECIAL: Final = ("[PAD]", "[MASK]", "[CLS]")
 KNOWN_SHARE: Final = 0.8  # below this a model does not score a log
 TEXT_VOCABULARY: Final = 1000
 TEXT_CAP: Final = 8  # sub-words of one text field of one event
 SAMPLE: Final = 200_000  # rows a field is fitted on, per partition
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Ragged token sequences, without padding.
-
-    Sequence `i` is ``ids[offsets[i]:offsets[i + 1]]``. Event 0 is the profile group, which opens
-    with ``[CLS]``; field 0 is the special field.
-    """
-
-    ids: npt.NDArray[np.int32]  # (T,)
-    field: npt.NDArray[np.int16]  # (T,)
-    event: npt.NDArray[np.int16]  # (T,)
-    offsets: npt.NDArray[np.int64]  # (N + 1,)
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def tokens(self) -> npt.NDArray[np.int64]:
-        """Number of tokens of each sequence, (N,)."""
-        return np.diff(self.offsets)
-
-    @cached_property
-    def positions(self) -> npt.NDArray[np.int64]:
-        """Number of events of each sequence, the profile group included, (N,)."""
-        return self.event[self.offsets[1:] - 1].astype(np.int64) + 1
-
-    @cached_property
-    def owner(self) -> npt.NDArray[np.int64]:
-        """Row of the sequence each token belongs to, (T,)."""
-        return np.repeat(np.arange(len(self), dtype=np.int64), self.tokens)
-
-    @cached_property
-    def group(self) -> npt.NDArray[np.int64]:
-        """Number of each token's event, counted through the whole batch, (T,)."""
-        before = np.cumsum(self.positions) - self.positions
-        return before[self.owner] + self.event
-
-    def hidden(self, chosen: npt.NDArray[np.bool_]) -> "Batch":
-        """Return the batch with the `chosen` tokens hidden behind ``[MASK]``."""
-        return replace(self, ids=np.where(chosen, MASK, self.ids).astype(np.int32))
-
-    def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> "Batch":
-        """Return the sequences `rows`, in that order."""
-        rows = np.asarray(rows, dtype=np.int64)
-        lengths = self.tokens[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        index = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
-        return Batch(self.ids[index], self.field[index], self.event[index], offsets)
-
-    def padded(self) -> "dict[str, torch.Tensor]":
-        """Return Hugging Face tensors of shape (N, longest), for code that wants them."""
-        import torch
-
-        shape = (len(self), int(self.tokens.max()))
-        row = self.owner
-        column = np.arange(len(self.ids)) - self.offsets[row]
-        sources: dict[str, npt.NDArray[Any]] = {
-            "input_ids": self.ids,
-            "token_type_ids": self.field,
-            "position_ids": self.event,
-            "attention_mask": np.ones(len(self.ids)),
-        }
-        padded = {}
-        for name, source in sources.items():
-            grid = np.full(shape, PAD, dtype=np.int64)
-            grid[row, column] = source
-            padded[name] = torch.from_numpy(grid)
-        return padded
 
 
 class Tokenizer:
@@ -267,12 +197,6 @@ def check_known(
             f"{KNOWN_SHARE:.0%} are needed. Train a model on this log: without verdicts or labels "
             "that pre-trains one, whose scores say how unusual a sequence is."
         )
-
-
-def usual_share(batch: Batch, size: int) -> npt.NDArray[np.float64]:
-    """Return the share of the batch's sequences that contain each token, (size,)."""
-    pairs = np.unique(batch.owner * size + batch.ids)
-    return np.bincount(pairs % size, minlength=size) / len(batch)
 
 
 def _assemble(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from core.batch import Batch
 from core.errors import NotFound
 from core.explain.reasons import Reason, reasons
 from core.explain.shapley import Attribution, attribute
@@ -15,7 +16,7 @@ from core.schema import Column
 from core.scoring.engine import Scorer
 from core.store import cases, explanations
 from core.store.home import Home
-from core.tokens import Batch, Tokenizer, check_known
+from core.tokens import Tokenizer, check_known
 
 IN_ADVANCE = 10  # cases explained before anybody opens them
 

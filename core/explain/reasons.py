@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.tokens import Batch, Tokenizer
+from core.batch import Batch
+from core.tokens import Tokenizer
 
 MOST = 5
 COMMON = 0.95  # what nearly every sequence has is no reason, even where it earned some credit

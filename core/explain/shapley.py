@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from core.batch import MASK, Batch
 from core.model.encoder import POSITIVE
 from core.scoring.engine import Scorer
-from core.tokens import MASK, Batch
 
 Floats = npt.NDArray[np.float64]
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from core.batch import Batch
 from core.logs.frames import actions, read_events, read_mapping, read_sequences
 from core.logs.mapping import Mapping
 from core.model.units import Bags, bags_of
 from core.store import datasets, labels, verdicts
 from core.store.home import Home
-from core.tokens import Batch, Tokenizer, check_known
+from core.tokens import Tokenizer, check_known
 
 
 @dataclass(frozen=True)

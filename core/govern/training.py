@@ -10,6 +10,7 @@ import torch
 import transformers
 from sqlalchemy.exc import IntegrityError
 
+from core.batch import Batch, usual_share
 from core.errors import BadInput, NotFound
 from core.govern.card import write_card
 from core.govern.evaluation import active_on
@@ -27,7 +28,6 @@ from core.scoring.engine import best_device
 from core.store import audit, models
 from core.store.home import Home, now, remove, writing
 from core.store.models import Model
-from core.tokens import Batch, usual_share
 
 UNUSUAL_SHARE = 0.02  # of the training data lie above the first threshold of an unlabelled model
 
@@ -115,14 +115,18 @@ def train(
     with writing(home.model_dir(model_id)) as folder:
         folder.mkdir(parents=True)
         _save(folder, encoder, batch, model, described)
+    _register(home, model, analyst)
+    return model
+
+
+def _register(home: Home, model: Model, analyst: str) -> None:
     try:
         with home.engine.begin() as con:
             models.add(con, model)
-            audit.record(con, analyst, "train", model_id, {"dataset": dataset_id})
+            audit.record(con, analyst, "train", model.id, {"dataset": model.dataset_id})
     except IntegrityError as error:
-        remove(home.model_dir(model_id))
-        raise NotFound(f"The data set '{dataset_id}' was deleted while training on it.") from error
-    return model
+        remove(home.model_dir(model.id))
+        raise NotFound(f"'{model.dataset_id}' was deleted while training on it.") from error
 
 
 def _start(

@@ -22,9 +22,10 @@ from transformers import (
     PreTrainedModel,
 )
 
+from core.batch import PAD, Batch
 from core.errors import BadInput
 from core.model.files import read_json
-from core.tokens import PAD, Batch, Tokenizer
+from core.tokens import Tokenizer
 
 # A bar for one file of a few megabytes would land in the middle of the command line's output.
 transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -12,13 +12,13 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from core.batch import Batch
 from core.errors import BadInput
 from core.model.batching import Report, shuffled
 from core.model.encoder import POSITIVE, Encoder
 from core.model.inference import raw_scores
 from core.model.optimising import Optimiser
 from core.model.units import Bags
-from core.tokens import Batch
 
 DECAY = 0.99  # per step, of the running mean of the weights, which is what is judged and kept
 

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from core.batch import Batch
 from core.model.batching import by_length
 from core.model.encoder import POSITIVE, Encoder
 from core.model.surprise import mean_surprise
-from core.tokens import Batch
 
 Floats = npt.NDArray[np.float32]
 

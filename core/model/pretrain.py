@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from core.batch import Batch
 from core.errors import BadInput
 from core.model.batching import Report, shuffled
 from core.model.encoder import Encoder
 from core.model.optimising import Optimiser
-from core.tokens import Batch
 
 
 @dataclass(frozen=True)

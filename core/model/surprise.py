@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from core.batch import MASK, Batch
 from core.model.encoder import Encoder
-from core.tokens import MASK, Batch
 
 GROUPS = 5  # every token is hidden in exactly one of as many passes
 QUANTILES = 1001

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from core.batch import Batch
 from core.model.encoder import Encoder
 from core.model.files import read_json
 from core.model.inference import raw_scores
 from core.model.surprise import percentile
-from core.tokens import Batch
 
 Floats = npt.NDArray[np.float32]
 

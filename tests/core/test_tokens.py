@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.batch import CLS, Batch
 from core.errors import BadInput
 from core.fields import Field, fit, relative_ids
 from core.logs.frames import actions, read_events, read_mapping, read_sequences
 from core.store.home import Home
-from core.tokens import CLS, Batch, Tokenizer, check_known
+from core.tokens import Tokenizer, check_known
 
 
 def read(home: Home, dataset_id: str = "small") -> tuple[Tokenizer, pd.DataFrame, pd.DataFrame]:

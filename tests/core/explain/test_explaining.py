@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
+from core.batch import Batch
 from core.errors import NotFound
 from core.explain.explaining import Explanation, explain_sequence
 from core.explain.shapley import attribute
 from core.logs.frames import read_events, read_sequences
 from core.scoring.engine import Scorer
 from core.store.home import Home
-from core.tokens import Batch
 
 
 @pytest.fixture(params=["finetuned", "pretrained"])

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 import torch
 
+from core.batch import Batch
 from core.errors import BadInput
 from core.logs.frames import actions, read_events, read_mapping, read_sequences
 from core.model.encoder import Encoder, Layout, Size
 from core.model.inference import raw_scores
 from core.store.home import Home
-from core.tokens import Batch, Tokenizer
+from core.tokens import Tokenizer
 
 
 def read(home: Home) -> tuple[Tokenizer, Batch]:

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from core.batch import Batch
 from core.errors import BadInput
 from core.logs.frames import read_events, read_sequences
 from core.scoring.cases import read_scores
@@ -10,7 +11,6 @@ from core.scoring.engine import Scorer
 from core.scoring.runs import score_dataset
 from core.store import cases, models
 from core.store.home import Home
-from core.tokens import Batch
 
 
 def everything(home: Home, scorer: Scorer) -> Batch:
