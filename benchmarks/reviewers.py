@@ -1,6 +1,7 @@
 """Both layouts against gradient boosting on `amazon_reviewers`, through the command line.
 
-    python -m benchmarks.reviewers --layouts summed inline --seeds 0 1 2
+    python -m benchmarks.reviewers --layouts summed --seeds 0 1 2
+    python -m benchmarks.reviewers --layouts summed inline --seeds 0 --epochs 4
 
 Per layout and seed: ROC-AUC, average precision and F1 on the given test rows (the threshold comes
 from a part of the training rows), seconds to train, and sequences scored per second as a share of
@@ -60,10 +61,11 @@ def scoring_speed(home: Home, model: str) -> tuple[float, float]:
     return statistics.median(speeds), statistics.median(shares)
 
 
-def measure(folder: Path, layout: str, seed: int) -> dict[str, Any]:
+def measure(folder: Path, layout: str, seed: int, epochs: int | None) -> dict[str, Any]:
     """Train and judge one model."""
     started = time.perf_counter()
-    trained = run(folder, "train", "reviewers", "--layout", layout, "--seed", seed)
+    limit = [] if epochs is None else ["--epochs", epochs]
+    trained = run(folder, "train", "reviewers", "--layout", layout, "--seed", seed, *limit)
     seconds = time.perf_counter() - started
     judged = run(folder, "evaluate", trained["model"], "reviewers")
     speed, per_gflops = scoring_speed(open_home(folder), trained["model"])
@@ -75,6 +77,7 @@ def measure(folder: Path, layout: str, seed: int) -> dict[str, Any]:
     return {
         "layout": layout,
         "seed": seed,
+        "epochs": epochs or "default",
         **shown,
         "train_seconds": round(seconds),
         "sequences_per_second": round(speed),
@@ -88,6 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layouts", nargs="+", default=["summed", "inline"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, help="of each phase, instead of the defaults")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -99,7 +103,7 @@ def main() -> None:
         for layout in asked.layouts:
             found = []
             for seed in asked.seeds:
-                found.append(measure(folder, layout, seed))
+                found.append(measure(folder, layout, seed, asked.epochs))
                 print(json.dumps(found[-1]), flush=True)
             medians = {key: statistics.median(one[key] for one in found) for key in METRICS}
             print(layout, "medians", medians, flush=True)
