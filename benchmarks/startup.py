@@ -43,17 +43,22 @@ def first_page(browser: Browser, home: Path) -> float:
     )
     try:
         page = browser.new_page()
-        while True:
-            try:
-                page.goto(f"http://localhost:{port}")
-                break
-            except Exception:  # refused until the server listens
-                time.sleep(0.05)
+        _wait_for(port)
+        page.goto(f"http://localhost:{port}")
         page.get_by_role("heading").first.wait_for()
         return time.perf_counter() - started
     finally:
         server.terminate()
         server.wait()
+
+
+def _wait_for(port: int) -> None:
+    while True:
+        try:
+            socket.create_connection(("localhost", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
 
 
 def demonstration(home: Path) -> float:

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-from alembic import command
-from alembic.config import Config
 from filelock import FileLock
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import BadInput
 from core.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+HEAD = "0001"  # the newest migration
 ABANDONED: Final = 3600.0  # seconds without a change after which nobody is writing any more
 
 
@@ -104,6 +103,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _migrate(engine: Engine, folder: Path) -> None:
+    if _version(engine) == HEAD:
+        return
+    from alembic import command  # a quarter of a second that an up-to-date home need not wait
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     # SQLite's own lock comes too late: both processes would have read that nothing is there yet.
@@ -111,6 +115,13 @@ def _migrate(engine: Engine, folder: Path) -> None:
     with alone, engine.begin() as con:
         config.attributes["connection"] = con
         command.upgrade(config, "head")
+
+
+def _version(engine: Engine) -> str | None:
+    with engine.connect() as con:
+        if not inspect(con).has_table("alembic_version"):
+            return None
+        return con.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, inspect, make_url
 from sqlalchemy.exc import OperationalError
 
 from core.errors import BadInput
-from core.store.home import ABANDONED, MIGRATIONS, Home, open_home, sweep, writing
+from core.store.home import ABANDONED, HEAD, MIGRATIONS, Home, open_home, sweep, writing
 from core.store.tables import metadata
 
 
@@ -23,7 +23,7 @@ def test_the_migrations_make_exactly_the_tables_that_are_declared(home: Home) ->
 
 
 def test_there_is_one_migration_head() -> None:
-    assert len(ScriptDirectory(str(MIGRATIONS)).get_heads()) == 1
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
 
 
 def test_a_home_opened_twice_is_the_same(home: Home) -> None:
@@ -36,15 +36,22 @@ def test_a_home_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         open_home(tmp_path / "file" / "home")
 
 
+def tables(database: Path) -> list[str]:
+    engine = create_engine(f"sqlite:///{database}")
+    found = inspect(engine).get_table_names()
+    engine.dispose()
+    return found
+
+
 def test_a_fresh_home_is_migrated_by_one_process_at_a_time(tmp_path: Path) -> None:
     with FileLock(tmp_path / "migrate.lock"):
         other = multiprocessing.get_context("spawn").Process(target=open_home, args=(tmp_path,))
         other.start()
         other.join(timeout=4)
-        assert not (tmp_path / "spoor.db").exists()
+        assert tables(tmp_path / "spoor.db") == []
     other.join(timeout=60)
     assert other.exitcode == 0
-    assert (tmp_path / "spoor.db").exists()
+    assert "cases" in tables(tmp_path / "spoor.db")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +79,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(
 
     def engine_of(url: str) -> SimpleNamespace:
         dialect = SimpleNamespace(name="postgresql")
-        return SimpleNamespace(url=make_url(url), dialect=dialect, begin=unreachable)
+        return SimpleNamespace(url=make_url(url), dialect=dialect, connect=unreachable)
 
     monkeypatch.setattr("core.store.home.create_engine", engine_of)  # no such driver is installed
     monkeypatch.setenv("SPOOR_DATABASE_URL", "postgresql://ann:secret@localhost/x")
