@@ -2,8 +2,16 @@
 
 import re
 from typing import Any, Final, Literal
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from core.errors import BadInput
 from core.schema import Column
@@ -58,7 +66,7 @@ class Roles(_Strict):
 class Format(_Strict):
     """How the file is written; a space as delimiter means any run of white space."""
 
-    kind: Literal["csv", "jsonl", "parquet"] = "csv"
+    kind: Literal["csv", "fixed", "jsonl", "json", "access_log", "excel", "parquet"] = "csv"
     header: bool = True
     delimiter: str | None = None
     encoding: str = "utf-8"
@@ -78,13 +86,30 @@ class SequenceRule(_Strict):
         return self
 
 
+class TimeRule(_Strict):
+    """How times are written that do not say it themselves."""
+
+    zone: str = "UTC"  # IANA name, of times without a zone
+    day_first: bool = False  # 03/04/2019 is the third of April
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"'{zone}' is no time zone; accepted: a name like Asia/Shanghai")
+        return zone
+
+
 class Mapping(_Strict):
     """The whole of it, saved with the data set and reused for the next file."""
 
     roles: Roles = Roles()
     columns: dict[str, Kind] = {}
     format: Format = Format()
+    time: TimeRule = TimeRule()
     sequence: SequenceRule = SequenceRule()
+    impute: dict[str, Literal["median", "item_median"]] = {}  # numeric columns, or the amount's
+    mask: list[str] = []  # text columns in which mails, phones, card and id numbers are masked
     duplicates: Literal["keep", "drop"] = "keep"
 
     @model_validator(mode="before")
@@ -94,8 +119,11 @@ class Mapping(_Strict):
         if not isinstance(data, dict):
             return data
         data = dict(data)
-        if isinstance(data.get("columns"), dict):
-            data["columns"] = {tidy(name): kind for name, kind in data["columns"].items()}
+        for part in ("columns", "impute"):
+            if isinstance(data.get(part), dict):
+                data[part] = {tidy(name): kind for name, kind in data[part].items()}
+        if isinstance(data.get("mask"), list):
+            data["mask"] = [tidy(name) if isinstance(name, str) else name for name in data["mask"]]
         if isinstance(data.get("roles"), dict):
             data["roles"] = {
                 role: tidy(name) if isinstance(name, str) else name
@@ -114,10 +142,21 @@ class Mapping(_Strict):
                 f"column '{both[0]}' has the role {taken[both[0]]} and is also in columns; "
                 "give it one of the two"
             )
+        self._fit_kinds()
         if "sequence" not in self.model_fields_set:
             self.sequence = SequenceRule(by="session" if self.roles.session else "actor")
             self.model_fields_set.discard("sequence")  # a default, not the analyst's word
         return self
+
+    def _fit_kinds(self) -> None:
+        """Refuse what is asked of columns of another kind; a kind not given yet is proposed."""
+        for asked, kind in ((self.impute, "numeric"), (self.mask, "text")):
+            for column in asked:
+                given = self.columns.get(column, kind)
+                if given != kind and column != self.roles.amount:
+                    raise ValueError(f"column '{column}' is {given}; accepted there: {kind}")
+        if "item_median" in self.impute.values() and self.roles.item is None:
+            raise ValueError("imputing by item needs a column with the role item")
 
 
 def tidy(name: str) -> str:
@@ -141,7 +180,8 @@ def parse_mapping(text: str) -> Mapping:
         what = first["msg"].removeprefix("Value error, ")
         raise BadInput(
             f"The mapping cannot be used: {place}{what}. Accepted: a JSON object with "
-            f"roles ({', '.join(ROLES)}), columns, format, sequence and duplicates."
+            f"roles ({', '.join(ROLES)}), columns, format, time, sequence, impute, mask and "
+            "duplicates."
         ) from error
 
 

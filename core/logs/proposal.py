@@ -96,7 +96,8 @@ def _propose(
         for column in source.columns
         if column not in roles.taken()
     }
-    decided = given.model_dump(exclude_unset=True, include={"sequence", "duplicates"})
+    parts = {"time", "sequence", "impute", "mask", "duplicates"}
+    decided = given.model_dump(exclude_unset=True, include=parts)
     proposed = Mapping.model_validate(
         {"roles": roles, "columns": kinds, "format": source.format, **decided}
     )
