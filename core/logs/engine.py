@@ -14,15 +14,25 @@ from core.errors import BadInput
 # What stands for "nothing" in the logs we met.
 MISSING = ("", "NULL", "null", "None", "nan", "NaN", "\\N")
 
+_LONGEST = max(map(len, MISSING))
+
+
+def _is_missing(x: str) -> str:
+    return "(" + " OR ".join(f"{x} = '{word}'" for word in MISSING) + ")"  # IN would be a join
+
+
+# Trimming and comparing cost more than reading: only where a cell can need them.
 _MACROS = rf"""
 CREATE MACRO value_of(x) AS CASE
-    WHEN trim(x) IN ({", ".join(f"'{word}'" for word in MISSING)}) THEN NULL ELSE trim(x) END;
+    WHEN starts_with(x, ' ') OR ends_with(x, ' ')
+    THEN CASE WHEN NOT {_is_missing("trim(x)")} THEN trim(x) END
+    WHEN strlen(x) > {_LONGEST} OR NOT {_is_missing("x")} THEN x END;
 CREATE MACRO odd_number(x) AS try_cast(regexp_extract(
     replace(regexp_replace(regexp_replace(x, '[$€£¥%\s]', '', 'g'),
             ',(\d{{3}})\b', '\1', 'g'), ',', '.'),
     '^[-+]?\d*[.]?\d*([eE][-+]?\d+)?$') AS DOUBLE);
-CREATE MACRO number_of(x) AS CASE
-    WHEN regexp_full_match(x, '[-+]?[\d.]+') THEN try_cast(x AS DOUBLE) ELSE odd_number(x) END;
+CREATE MACRO number_of(x) AS coalesce(
+    CASE WHEN isfinite(try_cast(x AS DOUBLE)) THEN try_cast(x AS DOUBLE) END, odd_number(x));
 CREATE MACRO epoch_time(x) AS CASE
     WHEN x BETWEEN 1e8 AND 1e10 THEN make_timestamp(CAST(x * 1e6 AS BIGINT))
     WHEN x BETWEEN 1e11 AND 1e13 THEN make_timestamp(CAST(x * 1e3 AS BIGINT))
@@ -54,7 +64,7 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     con = duckdb.connect(
         config={
-            "threads": str(len(os.sched_getaffinity(0))),
+            "threads": str(threads()),
             "memory_limit": f"{memory // 2**20}MiB",
             "temp_directory": str(scratch),
         }
@@ -67,6 +77,11 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise BadInput(f"The file cannot be read: {error}. It may be damaged.") from error
     finally:
         con.close()
+
+
+def threads() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def quoted(name: str) -> str:

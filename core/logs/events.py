@@ -25,7 +25,10 @@ class Counts:
 
 
 def create_events(con: duckdb.DuckDBPyConnection, mapping: Mapping, dataset_id: str) -> Counts:
-    """Create the tables `rejected` and `cut` (events with sequence, position, partition).
+    """Create the tables `rejected`, `cut` and `pieces`.
+
+    `cut` holds the events in their order: by sequence (`@sequence`, from 1) and position.
+    `pieces` holds the sequences: `@sequence`, id, actor, partition.
 
     Raises
     ------
@@ -34,11 +37,13 @@ def create_events(con: duckdb.DuckDBPyConnection, mapping: Mapping, dataset_id: 
     """
     _parse(con, mapping)
     _reject(con)
-    _mark_duplicates(con, mapping)
+    _find_duplicates(con, mapping)
     counts = _count(con)
     if not counts.accepted:
         raise BadInput(_nothing_usable(counts))
-    _cut(con, mapping, dataset_id, -(-counts.accepted // EVENTS_PER_PARTITION))
+    _place(con, mapping)
+    _name_pieces(con, mapping, dataset_id, -(-counts.accepted // EVENTS_PER_PARTITION))
+    _cut(con, mapping)
     return counts
 
 
@@ -64,12 +69,18 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     for source, name in canonical_names(mapping).items():
         numeric = mapping.columns[source] == "numeric"
         cells.append(f"{_number(source) if numeric else quoted(source)} AS {quoted(name)}")
+    columns = ", ".join(map(quoted, [*roles.taken(), *mapping.columns]))
     con.execute(
-        f"""CREATE TABLE parsed AS SELECT *,
-            coalesce("@refused", CASE WHEN actor_id IS NULL THEN 'no actor'
+        f"""CREATE TABLE parsed AS
+        SELECT * EXCLUDE ("@refused", "@time", "@line", "@file", "@text"),
+            CASE WHEN "@reason" IS NOT NULL THEN "@line" END AS "@line",
+            CASE WHEN "@reason" IS NOT NULL THEN "@file" END AS "@file",
+            {_kept_text(mapping)} AS "@text"
+        FROM (SELECT *, coalesce("@refused", CASE WHEN actor_id IS NULL THEN 'no actor'
                 {_time_reasons(roles.time)} END) AS "@reason"
-        FROM (SELECT "@row" AS "row", "@line", "@file", "@refused", {", ".join(cells)},
-                {_raw_time(roles.time)} AS "@time", "@text" FROM source)"""
+            FROM (SELECT "@row" AS "row", "@line", "@file", "@text", "@refused",
+                {_raw_time(roles.time)} AS "@time", hash({columns}) AS "@hash", {", ".join(cells)}
+                FROM source))"""
     )
 
 
@@ -91,6 +102,13 @@ def _time_reasons(source: str | None) -> str:
     return """WHEN "@time" IS NULL THEN 'no time' WHEN ts IS NULL THEN 'time cannot be read'"""
 
 
+def _kept_text(mapping: Mapping) -> str:
+    """Keep the text of rejected rows only, unless repeats are told by it."""
+    if mapping.duplicates == "drop":
+        return '"@text"'
+    return 'CASE WHEN "@reason" IS NOT NULL THEN "@text" END'
+
+
 def _reject(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """CREATE TABLE rejected AS
@@ -99,30 +117,33 @@ def _reject(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _mark_duplicates(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
-    """Create `usable`: rows without a reason; `duplicate` where an earlier row counts instead."""
-    marks = []
-    if mapping.roles.event_id:
-        first = 'min("row") OVER (PARTITION BY event_id)'
-        marks.append(f'(event_id IS NOT NULL AND "row" > {first})')
-    if mapping.duplicates == "drop":
-        marks.append('"row" > min("row") OVER (PARTITION BY "@text")')
+def _find_duplicates(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Create `duplicates`, rows for which an earlier one counts, and `usable`, all others."""
+    keys = ['"@text"'] if mapping.duplicates == "drop" else []
+    keys += ["event_id"] if mapping.roles.event_id else []
+    found = [
+        f"""SELECT "row" FROM parsed WHERE "@reason" IS NULL AND {key} IS NOT NULL
+        QUALIFY "row" > min("row") OVER (PARTITION BY {key})"""
+        for key in keys
+    ]
     con.execute(
-        f"""CREATE TABLE usable AS SELECT *, {" OR ".join(marks) or "false"} AS "@duplicate"
-        FROM parsed WHERE "@reason" IS NULL"""
+        f"""CREATE TABLE duplicates AS
+        {" UNION ".join(found) or 'SELECT "row" FROM parsed WHERE false'}"""
     )
-    con.execute("DROP TABLE parsed")
+    later = 'AND "row" NOT IN (FROM duplicates)' if keys else ""
+    con.execute(
+        f"""CREATE VIEW usable AS SELECT * EXCLUDE ("@reason", "@line", "@file", "@text")
+        FROM parsed WHERE "@reason" IS NULL {later}"""
+    )
 
 
 def _count(con: duckdb.DuckDBPyConnection) -> Counts:
     row = con.execute(
-        """SELECT count(*) FILTER (NOT "@duplicate"), count(*) FILTER ("@duplicate"),
-            count(*) FILTER (NOT "@duplicate")
-                - count(DISTINCT "@text") FILTER (NOT "@duplicate"),
-            (SELECT count(*) FROM rejected) FROM usable"""
+        """SELECT count(*), count(*) - count(DISTINCT "@hash"),
+            (SELECT count(*) FROM duplicates), (SELECT count(*) FROM rejected) FROM usable"""
     ).fetchone()
     assert row is not None
-    accepted, duplicate, repeated, rejected = row
+    accepted, repeated, duplicate, rejected = row
     reasons = con.execute(
         "SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY 2 DESC, 1"
     )
@@ -140,36 +161,65 @@ def _nothing_usable(counts: Counts) -> str:
     )
 
 
-def _cut(con: duckdb.DuckDBPyConnection, mapping: Mapping, dataset_id: str, parts: int) -> None:
-    rule = mapping.sequence
-    extras = [quoted(name) for name in canonical_names(mapping).values()]
-    columns = ", ".join(
-        ["actor_id", "session_id", "event_id", "ts", '"row"', "action", "item", "amount", *extras]
-    )
+def _place(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Create `groups`, what is cut, and `placed`, where in it each event stands.
+
+    Numbers stand for names from here on: windows over short rows cost a fraction.
+    """
+    con.execute(f"CREATE VIEW keyed AS {_keyed(mapping)}")
     con.execute(
-        f"""CREATE TABLE cut AS SELECT
-            substr(md5(concat_ws(chr(31), {literal(dataset_id)}, actor_id, "@key",
-                CASE WHEN "@place" >= {rule.max_events}
-                     THEN "@place" // {rule.max_events} END)), 1, 16) AS sequence_id,
-            {columns}, "@place" % {rule.max_events} AS position,
-            CAST(hash(actor_id) % {parts} AS INTEGER) AS "partition"
-        FROM (SELECT *, row_number() OVER (
-                PARTITION BY actor_id, "@key" ORDER BY ts, "row") - 1 AS "@place"
-            FROM ({_keyed(mapping)}))"""
+        """CREATE TABLE groups AS SELECT row_number() OVER () AS "group", actor_id, "@key"
+        FROM (SELECT DISTINCT actor_id, "@key" FROM keyed)"""
     )
-    con.execute("DROP TABLE usable")
+    most = mapping.sequence.max_events
+    con.execute(
+        f"""CREATE TABLE placed AS SELECT "row", ts, "group",
+            "@place" // {most} AS piece, "@place" % {most} AS position
+        FROM (SELECT "row", ts, "group", row_number() OVER (
+                PARTITION BY "group" ORDER BY ts, "row") - 1 AS "@place"
+            FROM keyed JOIN groups USING (actor_id, "@key"))"""
+    )
 
 
 def _keyed(mapping: Mapping) -> str:
     """Give each event the key of its sequence, which does not depend on other actors' rows."""
-    events = 'SELECT * FROM usable WHERE NOT "@duplicate"'
     if mapping.sequence.by == "session":
-        return f"""SELECT *, coalesce(session_id, '') AS "@key" FROM ({events})"""
+        return """SELECT "row", ts, actor_id, coalesce(session_id, '') AS "@key" FROM usable"""
     if mapping.sequence.by != "gap":
-        return f"""SELECT *, '' AS "@key" FROM ({events})"""
+        return """SELECT "row", ts, actor_id, '' AS "@key" FROM usable"""
     own = 'OVER (PARTITION BY actor_id ORDER BY ts, "row")'
     micros = int(mapping.sequence.gap_minutes * 60_000_000)
-    return f"""SELECT *, CAST(max("@start") OVER (
+    return f"""SELECT "row", ts, actor_id, CAST(max("@start") OVER (
             PARTITION BY actor_id ORDER BY ts, "row" ROWS UNBOUNDED PRECEDING) AS VARCHAR) AS "@key"
-        FROM (SELECT *, CASE WHEN coalesce(epoch_us(ts) - epoch_us(lag(ts) {own}), {micros} + 1)
-                > {micros} THEN epoch_us(ts) END AS "@start" FROM ({events}))"""
+        FROM (SELECT "row", ts, actor_id,
+                CASE WHEN coalesce(epoch_us(ts) - epoch_us(lag(ts) {own}), {micros} + 1) > {micros}
+                     THEN epoch_us(ts) END AS "@start" FROM usable)"""
+
+
+def _name_pieces(
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, dataset_id: str, parts: int
+) -> None:
+    """Create `pieces`: one row per sequence, numbered in the order they are stored in."""
+    con.execute(
+        f"""CREATE TABLE pieces AS SELECT *, row_number() OVER (
+                ORDER BY "partition", actor_id, first_ts, first_row) AS "@sequence"
+        FROM (SELECT "group", piece, first_ts, first_row, actor_id,
+                CAST(hash(actor_id) % {parts} AS INTEGER) AS "partition",
+                substr(md5(concat_ws(chr(31), {literal(dataset_id)}, actor_id, "@key",
+                    CASE WHEN piece > 0 THEN piece END)), 1, 16) AS sequence_id
+            FROM (SELECT "group", piece, min(ts) AS first_ts, min("row") AS first_row
+                FROM placed GROUP BY ALL) JOIN groups USING ("group"))"""
+    )
+
+
+def _cut(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    names = ["session_id", "event_id", "ts", "row", "action", "item", "amount"]
+    extras = canonical_names(mapping).values()
+    columns = ", ".join(f"usable.{quoted(name)}" for name in [*names, *extras])
+    con.execute(
+        f"""CREATE TABLE cut AS SELECT "@sequence", sequence_id, pieces.actor_id, {columns},
+            position, "partition"
+        FROM usable JOIN placed USING ("row") JOIN pieces USING ("group", piece)
+        ORDER BY "@sequence", position"""
+    )
+    con.execute("DROP VIEW keyed; DROP VIEW usable; DROP TABLE parsed; DROP TABLE placed")

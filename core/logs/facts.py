@@ -37,10 +37,14 @@ def helpers(mapping: Mapping) -> dict[str, str]:
     timed = mapping.roles.time is not None
     made = {}
     if mapping.roles.action:
-        made["_same_action"] = f"action IS NOT DISTINCT FROM lag(action) OVER ({OWN}) AND nth > 1"
+        made["_same_action"] = (
+            f"row_number() OVER ({OWN}) > 1 "
+            f"AND action IS NOT DISTINCT FROM lag(action) OVER ({OWN})"
+        )
     groups = [*(["item"] if mapping.roles.item else []), *entity_columns(mapping)]
     for name in groups if timed else []:
         made[f"_{name}_nth"] = f'row_number() OVER (PARTITION BY {quoted(name)} ORDER BY ts, "row")'
+        made |= _stays(name)
     if mapping.roles.item:
         for column in numeric_columns(mapping):
             made |= _sums_of_others(column, timed)
@@ -51,24 +55,46 @@ def _fact(name: str, sql: str, scope: Scope, bucketing: Bucketing, words: str) -
     return Fact(name, sql, scope, bucketing, words)
 
 
-def _trailing(group: str, seconds: int) -> str:
+def _before(group: str, seconds: int) -> str:
+    """Frame: the group's events that are more than `seconds` older than this one."""
     return (
-        f"OVER (PARTITION BY {group} ORDER BY ts "
-        f"RANGE BETWEEN INTERVAL {seconds} SECOND PRECEDING AND CURRENT ROW)"
+        f"OVER (PARTITION BY {group} ORDER BY ts RANGE BETWEEN UNBOUNDED PRECEDING "
+        f"AND INTERVAL {seconds * 1_000_000 + 1} MICROSECOND PRECEDING)"
     )
 
 
-def _recent(nth: str, group: str, seconds: int) -> str:
+def _so_far(group: str) -> str:
+    return f'OVER (PARTITION BY {group} ORDER BY ts, "row" ROWS UNBOUNDED PRECEDING)'
+
+
+def _recent(group: str, seconds: int) -> str:
     """Count the group's events in the trailing time; ties after the event do not count."""
-    return f"{nth} - min({nth}) {_trailing(group, seconds)} + 1"
+    turn = f'row_number() OVER (PARTITION BY {group} ORDER BY ts, "row")'
+    return f"{turn} - count(*) {_before(group, seconds)}"
 
 
-def _distinct(column: str, group: str, events: str) -> str:
-    """Count distinct values among the group's last `events` events, this one included."""
-    return (
-        f'count(DISTINCT {column}) OVER (PARTITION BY {group} ORDER BY ts, "row" '
-        f"ROWS BETWEEN CAST({events} - 1 AS BIGINT) PRECEDING AND CURRENT ROW)"
-    )
+def _stays(name: str) -> dict[str, str]:
+    """Return where an actor's stays with a value of column `name` begin and end (1, else 0).
+
+    A stay goes on while the value comes back within an hour. That it has ended is used no sooner
+    than an hour later, so it tells nothing of what is still to come.
+    """
+    pair = f'OVER (PARTITION BY actor_id, {quoted(name)} ORDER BY ts, "row")'
+
+    def apart(earlier: str, later: str) -> str:
+        within = f"coalesce(epoch_us({later}) - epoch_us({earlier}) <= {HOUR * 1_000_000}, false)"
+        return f"CASE WHEN {within} OR {quoted(name)} IS NULL THEN 0 ELSE 1 END"
+
+    return {
+        f"_{name}_begins": apart(f"lag(ts) {pair}", "ts"),
+        f"_{name}_ends": apart("ts", f"lead(ts) {pair}"),
+    }
+
+
+def _distinct(name: str, group: str) -> str:
+    """Count the stays of the trailing hour: the distinct values, or actors, among its events."""
+    ended = f"sum(_{name}_ends) {_before(group, HOUR)}"
+    return f"sum(_{name}_begins) {_so_far(group)} - coalesce({ended}, 0)"
 
 
 def _where(column: str, sql: str) -> str:
@@ -84,11 +110,11 @@ def _pace_facts() -> list[Fact]:
     since = f"epoch_us(ts) - epoch_us(lag(ts) OVER ({OWN}))"
     return [
         _fact("gap", f"({since}) / 1e6", "actor", "seconds", "{value} since the previous event"),
-        _fact("burst_10s", _recent("nth", "actor_id", 10), "actor", "count",
+        _fact("burst_10s", _recent("actor_id", 10), "actor", "count",
               "{value} events within 10 seconds"),
-        _fact("burst_1m", _recent("nth", "actor_id", 60), "actor", "count",
+        _fact("burst_1m", _recent("actor_id", 60), "actor", "count",
               "{value} events within a minute"),
-        _fact("actor_1h", _recent("nth", "actor_id", HOUR), "actor", "count",
+        _fact("actor_1h", _recent("actor_id", HOUR), "actor", "count",
               "{value} events within an hour"),
         _fact("hour", "CAST(hour(ts) AS VARCHAR)", "actor", "category", "at hour {value} UTC"),
     ]  # fmt: skip
@@ -108,14 +134,14 @@ def _item_facts(timed: bool) -> list[Fact]:
         return facts + _shared_in_whole_log("item", "item")
     return [
         *facts,
-        _fact("items_1h", _distinct("item", "actor_id", "actor_1h"), "actor", "count",
+        _fact("items_1h", _distinct("item", "actor_id"), "actor", "count",
               "{value} different items within an hour"),
         _fact("item_seen", _where("item", "_item_nth - item_own"), "log", "count",
               "{value} earlier events of others on the item"),
-        _fact("item_events_1h", _where("item", _recent("_item_nth", "item", HOUR)), "log", "count",
+        _fact("item_events_1h", _where("item", _recent("item", HOUR)), "log", "count",
               "{value} events on the item within an hour"),
         _fact("item_actors_1h",
-              _where("item", _distinct("actor_id", "item", "coalesce(item_events_1h, 1)")),
+              _where("item", _distinct("item", "item")),
               "log", "count", "{value} actors on the item within an hour"),
         _fact("item_ratio_1h", "item_events_1h / item_actors_1h", "log", "ratio",
               "{value} events per actor on the item within an hour"),
@@ -147,9 +173,9 @@ def _entity_facts(name: str, timed: bool) -> list[Fact]:
     firsts = f'sum({first}) OVER (PARTITION BY {column} ORDER BY ts, "row")'
     return [
         own,
-        _fact(f"{name}_1h", _where(column, _recent(f"{name}_own", both, HOUR)), "actor", "count",
+        _fact(f"{name}_1h", _where(column, _recent(both, HOUR)), "actor", "count",
               f"{{value}} events with this {noun} within an hour"),
-        _fact(f"{name}_distinct_1h", _distinct(column, "actor_id", "actor_1h"), "actor", "count",
+        _fact(f"{name}_distinct_1h", _distinct(name, "actor_id"), "actor", "count",
               f"{{value}} different values of {noun} within an hour"),
         _fact(f"{name}_ratio_1h", f"actor_1h / nullif({name}_distinct_1h, 0)", "actor", "ratio",
               f"{{value}} events per {noun} within an hour"),

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,11 +11,11 @@ import duckdb
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict
-from core.logs.engine import connect, literal, quoted, scratch_folder
+from core.logs.engine import connect, literal, quoted, scratch_folder, threads
 from core.logs.events import create_events
 from core.logs.facts import event_facts
 from core.logs.mapping import Mapping, extra_columns
-from core.logs.measuring import add_event_facts, add_profiles
+from core.logs.measuring import add_event_facts, add_profiles, events_between
 from core.logs.proposal import complete, given_format
 from core.logs.quality import measure_quality
 from core.logs.reader import open_log
@@ -73,8 +74,7 @@ def import_log(
         report(0.2, "cutting sequences")
         counts = create_events(con, mapping, dataset_id)
         report(0.4, "computing facts")
-        add_event_facts(con, mapping, source="cut", target="events")
-        con.execute("DROP TABLE cut")
+        add_event_facts(con, mapping)
         report(0.7, "profiling sequences")
         actions = _commonest_actions(con)
         add_profiles(con, mapping, actions)
@@ -161,9 +161,7 @@ def _write(
 ) -> None:
     (folder / "events").mkdir(parents=True)
     _write_events(con, folder / "events", mapping)
-    order = '"partition", actor_id, first_ts, first_row'
-    _copy(con, f"SELECT * EXCLUDE (first_row) FROM sequences ORDER BY {order}",
-          folder / "sequences.parquet")  # fmt: skip
+    _copy(con, "FROM sequences", folder / "sequences.parquet")
     reason = "concat_ws(' in ', reason, file)"
     _copy(con, f"SELECT line, {reason} AS reason, raw FROM rejected", folder / "rejected.parquet")
     (folder / "mapping.json").write_text(mapping.model_dump_json(indent=2))
@@ -172,17 +170,20 @@ def _write(
 
 def _write_events(con: duckdb.DuckDBPyConnection, folder: Path, mapping: Mapping) -> None:
     names = [*_CANONICAL, *extra_columns(mapping), *(fact.name for fact in event_facts(mapping))]
-    columns = ", ".join(f"events.{quoted(name)}" for name in names)
-    last = con.execute('SELECT max("partition") FROM events').fetchone()
-    assert last is not None
-    for part in range(last[0] + 1):
-        _copy(
-            con,
-            f"""SELECT {columns} FROM events JOIN sequences USING (sequence_id)
-            WHERE events."partition" = {part}
-            ORDER BY events.actor_id, sequences.first_ts, sequences.first_row, events.position""",
-            folder / f"part-{part:04}.parquet",
-        )
+    columns = ", ".join(map(quoted, names))
+    bounds = con.execute(
+        'SELECT "partition", min(rowid), max(rowid) FROM cut GROUP BY 1 ORDER BY 1'
+    ).fetchall()
+    ranges = {part: (first, last) for part, first, last in bounds}
+
+    def write(part: int) -> None:
+        query = events_between(mapping, *ranges.get(part, (0, -1)))
+        target = folder / f"part-{part:04}.parquet"
+        with con.cursor() as own:
+            _copy(own, f'SELECT {columns} FROM ({query}) ORDER BY "@at"', target)
+
+    with ThreadPoolExecutor(threads()) as pool:  # one COPY of a part keeps a single core busy
+        list(pool.map(write, range(bounds[-1][0] + 1)))
 
 
 def _copy(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:

@@ -11,30 +11,57 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from core.errors import BadInput
+from core.logs.sources import ACCEPTED
+
 MARK, PART, BREAK, DELIMITER = "\x02", "\x1f", "\x1e", "\x01"
 _CHUNK = 1 << 22
+_HEAD = 1 << 18  # characters that the layout is guessed from
 _LONGEST_RECORD = 100  # lines; a quote that is still open then was never meant to be one
 _RESERVED = {ord(char): " " for char in (MARK, PART, BREAK, DELIMITER, "\0")}
 
 csv.field_size_limit(1 << 27)
 
 
-def stage_lines(plain: Path, target: Path, encoding: str, limit: int | None = None) -> bool:
-    """Write the lines of `plain` to `target`, in UTF-8; tell whether any holds a quote.
+def head_of(plain: Path, encoding: str) -> str:
+    """Return the first whole lines of a file, without blank ones.
 
-    With a `limit` (characters) the last, broken line is left out.
+    Raises
+    ------
+    BadInput
+        If there is none.
     """
+    with plain.open(encoding=encoding, errors="replace") as stream:
+        text = stream.read(_HEAD)
+    if len(text) == _HEAD and "\n" in text:
+        text = text[: text.rindex("\n")]
+    lines = [line for line in text.translate(_RESERVED).split("\n") if line.strip()]
+    if not lines:
+        raise BadInput(f"The file holds no line with anything on it. {ACCEPTED}.")
+    return "\n".join(lines)
+
+
+def cut_short(plain: Path, scratch: Path, encoding: str, limit: int) -> Path:
+    """Return a file with the first whole lines of `plain`, of about `limit` bytes."""
+    line_end = "\n\n".encode(encoding).removeprefix("\n".encode(encoding))
+    if plain.stat().st_size <= limit:
+        return plain
+    with plain.open("rb") as stream:
+        head = stream.read(limit)
+    short = scratch / f"{len(list(scratch.iterdir()))}-{plain.name}"
+    short.write_bytes(head[: head.rfind(line_end)] + line_end)
+    return short
+
+
+def stage_lines(plain: Path, target: Path, encoding: str) -> bool:
+    """Write the lines of `plain` to `target`, in UTF-8; tell whether any holds a quote."""
     has_quotes = False
     with (
         plain.open(encoding=encoding, errors="replace") as source,
         target.open("w", encoding="utf-8", newline="\n") as staged,
     ):
         staged.write(MARK)
-        read = 0
-        while text := source.read(_CHUNK if limit is None else min(_CHUNK, limit - read)):
-            read += len(text)
-            if limit is not None and read >= limit and "\n" in text:
-                text = text[: text.rindex("\n")]
+        while text := source.read(_CHUNK):
             has_quotes = has_quotes or '"' in text
             staged.write(text.translate(_RESERVED).replace("\n", "\n" + MARK))
     return has_quotes

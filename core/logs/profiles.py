@@ -6,7 +6,8 @@ from core.logs.engine import literal, quoted
 from core.logs.fact import Bucketing, Fact, entity_columns, numeric_columns, plain
 from core.logs.mapping import Mapping, safe_name
 
-PATTERN = "CAST(histogram(action) AS VARCHAR)"  # a sequence's counts by action
+# Tells a sequence's counts by action apart: comparing histograms takes eight times as long.
+PATTERN = "sum(hash(action)) FILTER (action IS NOT NULL)"
 
 
 def profile_facts(mapping: Mapping, actions: Sequence[str]) -> list[Fact]:

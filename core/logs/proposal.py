@@ -162,7 +162,7 @@ def _preview(
     counts = create_preview(con, mapping)
     quality = measure_quality(con, mapping, counts, table="cut")
     events = con.execute(
-        f"""SELECT * EXCLUDE ("partition") FROM cut
+        f"""SELECT * EXCLUDE ("@sequence", "partition") FROM cut
         ORDER BY min("row") OVER (PARTITION BY sequence_id), position LIMIT {_PREVIEW_EVENTS}"""
     )
     return to_frame(events), quality

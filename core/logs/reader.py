@@ -5,19 +5,30 @@ there are several), `@text` (the row as written), `@refused` (why it cannot be u
 one VARCHAR column per source column.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from core.errors import BadInput
+from core.logs import regular
 from core.logs.engine import literal, quoted
-from core.logs.lines import BREAK, DELIMITER, MARK, PART, stage_lines, stage_records
+from core.logs.lines import (
+    BREAK,
+    DELIMITER,
+    PART,
+    cut_short,
+    head_of,
+    stage_lines,
+    stage_records,
+)
 from core.logs.mapping import Format, tidy
 from core.logs.sniffing import guess_encoding, guess_layout, split_fields
 from core.logs.sources import ACCEPTED, find_files, is_parquet, unpack
 
-_HEAD = 1 << 18  # characters that the layout is guessed from
+_UTF8 = ("utf-8", "utf-8-sig", "ascii")
 _LONGEST_LINE = 1 << 26  # bytes
 
 
@@ -110,57 +121,78 @@ def _open_text(
 ) -> Source:
     given = format is not None and "encoding" in format.model_fields_set
     encoding = format.encoding if format is not None and given else guess_encoding(plain[0])
-    staged = []
-    has_quotes = False
-    for number, file in enumerate(plain):
-        staged.append(scratch / f"{number}-{file.name}.lines")
-        try:
-            has_quotes |= stage_lines(file, staged[-1], encoding, limit)
-        except (LookupError, UnicodeError) as error:
-            raise BadInput(
-                f"'{file.name}' cannot be read as {encoding}: {error}. Accepted: the name of an "
-                "encoding, such as utf-8, latin-1 or utf-16."
-            ) from error
-    layout = guess_layout(head_of(staged[0]), encoding, format)
-    if layout.kind == "jsonl":
-        _load_lines(con, staged, skip=0)
-        return Source(layout, _create_view_of_json(con))
-    return Source(layout, _open_delimited(con, staged, layout, has_quotes))
+    with _decodable(encoding):
+        firsts = [head_of(file, encoding) for file in plain]
+        layout = guess_layout(firsts[0], encoding, format)
+        if limit is not None:
+            plain = [cut_short(file, scratch, encoding, limit) for file in plain]
+        if layout.kind == "csv":
+            return Source(layout, _open_delimited(con, plain, scratch, layout, firsts))
+        staged, _ = _stage(plain, scratch, encoding)
+    _load_lines(con, staged, skip=0)
+    return Source(layout, _create_view_of_json(con))
+
+
+@contextmanager
+def _decodable(encoding: str) -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, UnicodeError) as error:
+        raise BadInput(
+            f"The file cannot be read as {encoding}: {error}. Accepted: the name of an "
+            "encoding, such as utf-8, latin-1 or utf-16."
+        ) from error
 
 
 def _open_delimited(
-    con: duckdb.DuckDBPyConnection, staged: list[Path], layout: Format, has_quotes: bool
+    con: duckdb.DuckDBPyConnection,
+    plain: list[Path],
+    scratch: Path,
+    layout: Format,
+    heads: list[str],
 ) -> list[str]:
     assert layout.delimiter is not None
-    firsts = [split_fields(head_of(file), layout.delimiter)[0] for file in staged]
+    firsts = [split_fields(head, layout.delimiter)[0] for head in heads]
     if layout.header and (other := [first for first in firsts if first != firsts[0]]):
         raise BadInput(
             f"The files have different columns: {', '.join(firsts[0])} and {', '.join(other[0])}. "
             "Accepted: files with the same header."
         )
+    columns = _unique(
+        firsts[0] if layout.header else [f"column_{n}" for n in range(1, len(firsts[0]) + 1)]
+    )
+    if not (layout.encoding in _UTF8 and layout.delimiter != " " and regular.load(
+        con, plain, columns, delimiter=layout.delimiter, header=layout.header
+    )):  # fmt: skip
+        _load_with_care(con, plain, scratch, layout, columns)
+    return columns
+
+
+def _load_with_care(
+    con: duckdb.DuckDBPyConnection,
+    plain: list[Path],
+    scratch: Path,
+    layout: Format,
+    columns: list[str],
+) -> None:
+    assert layout.delimiter is not None
+    staged, has_quotes = _stage(plain, scratch, layout.encoding)
     as_records = has_quotes and layout.delimiter != " "
     if as_records:
         for file in staged:
             stage_records(file, file.with_suffix(".records"), layout.delimiter)
         staged = [file.with_suffix(".records") for file in staged]
     _load_lines(con, staged, skip=1 if layout.header else 0)
-    columns = _unique(
-        firsts[0] if layout.header else [f"column_{n}" for n in range(1, len(firsts[0]) + 1)]
-    )
     _create_view_of_fields(con, columns, layout.delimiter, as_records)
-    return columns
 
 
-def head_of(staged: Path) -> str:
-    """Return the first lines of a staged file, without blank ones."""
-    with staged.open(encoding="utf-8", newline="\n") as stream:
-        text = stream.read(_HEAD)
-    if len(text) == _HEAD and "\n" in text:
-        text = text[: text.rindex("\n")]
-    lines = [line for line in text.replace(MARK, "").split("\n") if line.strip()]
-    if not lines:
-        raise BadInput(f"The file holds no line with anything on it. {ACCEPTED}.")
-    return "\n".join(lines)
+def _stage(plain: list[Path], scratch: Path, encoding: str) -> tuple[list[Path], bool]:
+    """Write the files as lines of UTF-8; tell whether any holds a quote."""
+    staged = [scratch / f"{number}-{file.name}.lines" for number, file in enumerate(plain)]
+    has_quotes = [
+        stage_lines(file, target, encoding) for file, target in zip(plain, staged, strict=True)
+    ]
+    return staged, any(has_quotes)
 
 
 def _load_lines(con: duckdb.DuckDBPyConnection, staged: list[Path], *, skip: int) -> None:

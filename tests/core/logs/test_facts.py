@@ -68,7 +68,7 @@ def measure(log: list[dict[str, Any]], mapping: Mapping) -> tuple[pd.DataFrame, 
             """CREATE VIEW source AS SELECT *, NULL AS "@refused", NULL AS "@file" FROM rows"""
         )
         create_events(con, mapping, "log")
-        add_event_facts(con, mapping, source="cut", target="events")
+        add_event_facts(con, mapping)
         add_profiles(con, mapping, ["view"])
         events = con.execute('SELECT * FROM events ORDER BY "row"').df()
         return events, con.execute("SELECT * FROM sequences ORDER BY sequence_id").df()
@@ -167,9 +167,8 @@ def test_what_comes_later_changes_no_fact(
     later = [event | {"at": BASE + 7200} for event in extra]
     before, _ = measure(log, TIMED)
     after, _ = measure(log + later, TIMED)
-    assert cells(before.drop(columns="partition")) == cells(
-        after.head(len(log)).drop(columns="partition")
-    )
+    stored = ["@sequence", "partition"]  # depend on how much there is to store
+    assert cells(before.drop(columns=stored)) == cells(after.head(len(log)).drop(columns=stored))
 
 
 @SLOW
