@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -67,6 +68,13 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise BadInput(f"The file cannot be read: {error}. It may be damaged.") from error
     finally:
         con.close()
+
+
+def one_row(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    """Return the row of a query that has exactly one, such as an aggregate over a table."""
+    row = con.execute(query).fetchone()
+    assert row is not None
+    return row
 
 
 def quoted(name: str) -> str:
