@@ -97,7 +97,7 @@ def _sequences(
     con: duckdb.DuckDBPyConnection, mapping: Mapping, sample: bool, accepted: int
 ) -> dict[str, Any]:
     source = (
-        "(SELECT sequence_id, actor_id, count(*) AS events FROM cut GROUP BY ALL)"
+        "(SELECT any_value(actor_id) AS actor_id, count(*) AS events FROM cut GROUP BY sequence_id)"
         if sample
         else "sequences"
     )

@@ -35,16 +35,21 @@ def add_trust(con: duckdb.DuckDBPyConnection, mapping: Mapping, quality: dict[st
     }
     counts = ", ".join(f"count(*) FILTER ({mark}) AS {name}" for name, mark in marks.items())
     con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE doubts AS SELECT sequence_id, {counts} FROM events
+        f"""CREATE OR REPLACE TEMP TABLE doubts AS
+        SELECT sequence_id AS doubted, {counts} FROM events
         LEFT JOIN late USING ("row") LEFT JOIN repeats USING ("row")
         LEFT JOIN (SELECT DISTINCT "row" FROM filled) AS filled USING ("row")
         WHERE {" OR ".join(f"({mark})" for mark in marks.values())} GROUP BY sequence_id"""
     )
-    found = ", ".join(f"coalesce({name}, 0)::INTEGER AS {name}" for name in marks)
+    # Few sequences are doubted, and their table is wide: it is not written anew.
+    for name in marks:
+        con.execute(f"ALTER TABLE sequences ADD COLUMN {name} INTEGER DEFAULT 0")
+    found = ", ".join(f"{name} = doubts.{name}" for name in marks)
+    con.execute(f"UPDATE sequences SET {found} FROM doubts WHERE sequence_id = doubted")
+    con.execute(f"ALTER TABLE sequences ADD COLUMN {Trust.CUT} BOOLEAN DEFAULT false")
     con.execute(
-        f"""CREATE OR REPLACE TABLE sequences AS
-        SELECT sequences.*, {found}, {_was_cut(mapping)} AS {Trust.CUT}
-        FROM sequences LEFT JOIN doubts USING (sequence_id)"""
+        f"""UPDATE sequences SET {Trust.CUT} = true WHERE sequence_id IN (
+            SELECT sequence_id FROM ({_long_ones(mapping)}) WHERE goes_on)"""
     )
 
 
@@ -76,8 +81,14 @@ def _missing(mapping: Mapping, quality: dict[str, Any]) -> str:
     return " OR ".join([*lacking, 'filled."row" IS NOT NULL'])
 
 
-def _was_cut(mapping: Mapping) -> str:
-    """Return the SQL that a sequence is one of several windows of a longer one."""
+def _long_ones(mapping: Mapping) -> str:
+    """Select the sequences of actors with a full one, and whether each is a part of a longer."""
+    return f"""SELECT sequence_id, {_goes_on(mapping)} AS goes_on FROM sequences WHERE actor_id IN (
+        SELECT actor_id FROM sequences WHERE events >= {mapping.sequence.max_events})"""
+
+
+def _goes_on(mapping: Mapping) -> str:
+    """Return the SQL that a sequence is one of several windows."""
     if mapping.sequence.by == "session":
         return "count(*) OVER (PARTITION BY actor_id, session_id) > 1"
     if mapping.sequence.by != "gap":
@@ -86,4 +97,4 @@ def _was_cut(mapping: Mapping) -> str:
     micros = int(mapping.sequence.gap_minutes * 60_000_000)
     before = f"epoch_us(first_ts) - epoch_us(lag(last_ts) {own})"
     after = f"epoch_us(lead(first_ts) {own}) - epoch_us(last_ts)"
-    return f"coalesce(least({before}, {after}) <= {micros}, false)"
+    return f"least({before}, {after}) <= {micros}"
