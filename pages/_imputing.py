@@ -3,6 +3,8 @@
 import pandas as pd
 import streamlit as st
 
+from pages._common import text
+
 WAYS = {"leave": "leave missing", "median": "the median", "item_median": "the item's median"}
 
 
@@ -17,14 +19,14 @@ def offer_imputing(
         return {}
     ways = [way for way in WAYS if way != "item_median" or roles["item"]]
     chosen = {}
-    with st.expander(f"Fill missing numbers ({len(lacking)} columns lack some)"):
+    with st.expander(f"Fill missing numbers: {text(', '.join(lacking))}"):
         st.caption(
             "Left as they are, the model sees that a number is missing, which often says more "
             "than a guess. What is filled in is counted in the quality report."
         )
         for column in lacking:
             chosen[column] = st.segmented_control(
-                f"{column}, missing in {100 * shares[column]:.1f} %",
+                f"{text(column)}, missing in {100 * shares[column]:.1f} %",
                 ways,
                 default="leave",
                 format_func=WAYS.__getitem__,

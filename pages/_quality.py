@@ -38,10 +38,12 @@ def draw_quality(quality: dict[str, Any], key: str) -> None:
     if quality["first_ts"] is not None:
         first, last = (str(quality[end])[:16].replace("T", " ") for end in ("first_ts", "last_ts"))
         facts.insert(0, f"From {first} to {last} UTC, {quality['days']:g} days.")
-    if quality.get("rows") == "first":
-        facts.insert(0, f"Of the first {quality['read']:,} rows.")
     st.caption(text(" ".join(facts)))
-    _draw_notes(quality["notes"])
+    if quality["notes"]:
+        _draw_notes(quality["notes"])
+    else:
+        rows = f"the first {quality['read']:,} rows" if quality.get("rows") == "first" else "it"
+        st.success(f"Nothing about {rows} needs to be known first.", icon=":material/check:")
     if "vocabulary" in quality:  # a data set imported by an older version has no more to show
         with st.expander("More about its quality", icon=":material/monitoring:"):
             _draw_pictures(quality, key)
@@ -78,9 +80,6 @@ def _draw_rows(rejected: pd.DataFrame) -> None:
 
 
 def _draw_notes(notes: list[str]) -> None:
-    if not notes:
-        st.success("Nothing about it needs to be known first.", icon=":material/check:")
-        return
     lines = [text(note) if note.endswith(":") else f"- {text(note)}" for note in notes]
     st.info("**What to know first**\n\n" + "\n".join(lines), icon=":material/info:")
 

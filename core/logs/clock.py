@@ -9,7 +9,7 @@ from core.logs.engine import one_row
 from core.logs.over_time import step_for
 
 JUMP: Final = 60  # seconds back from one row to the next; servers' clocks differ by less
-SILENCE: Final = 5  # a gap is this many times the longest pause of a usual day
+SILENCE: Final = 3  # a gap is this many times the longest pause of a usual day
 _FINE = 250  # slots in which gaps are looked for, per bar of the picture
 _UNITS = ("day", "hour", "minute")
 _FEWEST = 5  # days (hours, minutes) before one can be called usual

@@ -42,7 +42,7 @@ def _fill(con: duckdb.DuckDBPyConnection, name: str, by: str, table: str) -> int
         con.execute(
             f"""UPDATE {table} SET {column} = usual.number FROM (
                 SELECT item AS of_item, median({column}) AS number FROM {table}
-                GROUP BY item HAVING number IS NOT NULL) AS usual
+                GROUP BY item) AS usual
             WHERE item = of_item AND {column} IS NULL"""
         )
     con.execute(f"UPDATE {table} SET {column} = '{usual}'::DOUBLE WHERE {column} IS NULL")

@@ -152,7 +152,7 @@ def _outliers(quality: Quality) -> str | None:
 
 
 def _with_example(told: Quality) -> str:
-    examples = [f", such as {example['value']:,.6g}" for example in told["examples"][:1]]
+    examples = [f", such as {example['value']:,.10g}" for example in told["examples"][:1]]
     return f"{told['outliers']:,}{''.join(examples)}"
 
 

@@ -37,9 +37,11 @@ def test_an_outage_is_found_and_nothing_else(write: Write) -> None:
     )
 
 
-def test_nights_are_no_gaps(write: Write) -> None:
-    times = [time for time in hourly(12) if 8 <= time.hour < 20]
+def test_nights_are_no_gaps_but_a_day_without_an_event_is(write: Write) -> None:
+    times = [time for time in hourly(12) if 6 <= time.hour < 23]
     assert quality_of(write, times)["gaps"]["found"] == 0
+    gaps = quality_of(write, [time for time in times if time.day != 5])["gaps"]
+    assert (gaps["found"], gaps["usual_seconds"]) == (1, 8 * 3600)
 
 
 def test_a_log_too_short_to_know_its_pace_has_no_gaps(write: Write) -> None:

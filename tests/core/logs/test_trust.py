@@ -104,11 +104,17 @@ TIMES = ["2024-02-01 10:00", "2024-02-01 10:05", "2024-02-01 10:10", "2024-02-01
 def test_a_sequence_is_cut_only_if_it_goes_on(
     home: Home, write: Write, rule: dict[str, Any], cut: list[bool]
 ) -> None:
-    path = write("time,user,visit\n" + "".join(f"{time},u,v\n" for time in TIMES))
+    rows = [
+        *(f"{time},u,v\n" for time in TIMES),
+        "2024-02-01 10:06,other,v\n2024-02-01 10:07,other,v\n",
+    ]
+    path = write("time,user,visit\n" + "".join(rows))
     mapping = Mapping.model_validate(
         {"roles": {"actor": "user", "time": "time", "session": "visit"}, "sequence": rule}
     )
-    sequences = read_sequences(home, import_log(home, path, mapping=mapping).id)
+    every = read_sequences(home, import_log(home, path, mapping=mapping).id)
+    assert not every[every["actor_id"] == "other"][Trust.CUT].any()
+    sequences = every[every["actor_id"] == "u"]
     assert sequences[Trust.CUT].tolist() == cut
     assert ("it is one part of a longer sequence" in low_trust(sequences.iloc[0])) == cut[0]
 
