@@ -7,11 +7,11 @@ import duckdb
 from core.logs.clock import measure_clock
 from core.logs.engine import one_row, quoted
 from core.logs.events import Counts
+from core.logs.folding import measure_vocabulary
 from core.logs.mapping import Mapping, event_columns
 from core.logs.notes import notes_of
 from core.logs.outliers import measure_outliers, numeric_sources
 from core.logs.repeats import measure_repeats
-from core.logs.vocabulary import measure_vocabulary
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _HEAVIEST = 10
