@@ -17,7 +17,7 @@ import pandas as pd
 
 from core.logs.facts import Fact, event_facts, profile_facts
 from core.logs.mapping import Mapping, extra_columns
-from core.schema import Column
+from core.schema import MAX_VALUES, MIN_COUNT, Column
 
 Kind = Literal["category", "entity", "relative", "count", "seconds", "ratio", "number", "text"]
 Level = Literal["profile", "event"]
@@ -27,8 +27,6 @@ MISSING: Final = 0  # position of `field=missing` among a field's tokens, in eve
 OTHER: Final = 1  # position of `field=other` in category and entity fields
 RELATIVE_CAP: Final = 16  # distinct values of an entity told apart within a sequence
 MAX_BINS: Final = 12  # of a number; a number with no more distinct values keeps each of them
-MIN_COUNT: Final = {"category": 5, "entity": 3}  # a value seen less often folds to `other`
-MAX_VALUES: Final = {"category": 300, "entity": 5000}
 
 _DAY = 86_400
 _EDGES: Final[dict[str, list[float]]] = {

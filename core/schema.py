@@ -23,4 +23,20 @@ class Column:
     SCORE: Final = "score"  # in [0, 1]
 
 
+class Trust:
+    """Columns of sequences that say how far to trust their score; a model never sees them."""
+
+    MISSING: Final = "missing_events"  # lack a value that the log nearly always has
+    LATE: Final = "late_events"  # stand in the file after newer ones
+    REPEATED: Final = "repeated_events"  # equal an earlier one in every column
+    OUTLIERS: Final = "outlier_events"  # hold a number far outside the usual
+    CUT: Final = "was_cut"  # one part of a sequence longer than max_events
+
+    COLUMNS: Final = (MISSING, LATE, REPEATED, OUTLIERS, CUT)
+
+
 DEFAULT_ACTION: Final = "event"  # the action of a log that has no action column
+
+# Which values of a category or an entity get tokens of their own; the others fold to `other`.
+MIN_COUNT: Final = {"category": 5, "entity": 3}  # times a value is seen at least
+MAX_VALUES: Final = {"category": 300, "entity": 5000}  # the commonest that are kept

@@ -11,6 +11,7 @@ from core.charts.look import duration, plain, signed
 from core.charts.timeline import timeline
 from core.logs.frames import read_mapping
 from core.logs.mapping import extra_columns
+from core.logs.trust import low_trust
 from core.schema import Column
 from pages._common import CHART, home, text
 
@@ -48,6 +49,12 @@ def draw_timeline(
     )
     key = "timeline" if parts else "timeline-grey"
     place.plotly_chart(figure, key=key, config=CHART, alt="Timeline of the actor's events")
+
+
+def draw_trust(sequence: "pd.Series[Any]") -> None:
+    """Say what lowers the trust in the score, if anything does."""
+    if doubts := low_trust(sequence):
+        st.caption(f":material/help: Read the score with care: {text('; '.join(doubts))}.")
 
 
 def draw_reasons(why: Explanation) -> None:

@@ -9,6 +9,7 @@ from core.store.jobs import Job
 from core.store.models import Model
 from pages._common import enqueue, home, refusals, text
 from pages._jobs import KINDS
+from pages._quality import draw_quality, draw_rejected
 
 
 def ended_badly(job: Job) -> bool:
@@ -43,3 +44,6 @@ def draw_import_outcome(job: Job, active: Model | None) -> None:
             st.switch_page("pages/train.py", query_params={"dataset": log.id})
         if st.button("Look at it", icon=":material/database:"):
             st.switch_page("pages/data_sets.py", query_params={"dataset": log.id})
+    draw_quality(log.quality, log.id)
+    with refusals():
+        draw_rejected(log.id)

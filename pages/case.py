@@ -11,7 +11,14 @@ from core.store import cases, datasets, models, runs, verdicts
 from core.store.cases import Case
 from pages._common import begin, explain, home, refusals, score_word, text
 from pages._decision import draw_decision, draw_undo
-from pages._evidence import draw_events, draw_history, draw_reasons, draw_timeline, draw_why
+from pages._evidence import (
+    draw_events,
+    draw_history,
+    draw_reasons,
+    draw_timeline,
+    draw_trust,
+    draw_why,
+)
 
 
 def case_in_url() -> Case | None:
@@ -87,6 +94,7 @@ with main:
             "Axis", ["Real time", "In order"] if timed else ["In order"], required=True,
             default="Real time" if timed else "In order", key="axis", label_visibility="collapsed",
         )  # fmt: skip
+    draw_trust(theirs[theirs["sequence_id"] == chosen].iloc[0])
     place = st.empty()
     how = {"by_time": axis == "Real time", "unusualness": model.kind == "unusualness"}
     draw_timeline(place, events, None, **how)

@@ -3,16 +3,15 @@
 import streamlit as st
 
 from core.charts.overview import actions_over_time, lengths
-from core.logs.frames import read_rejected, read_sequences
+from core.logs.frames import read_sequences
 from core.logs.labels import attach_labels
 from core.logs.over_time import actions_over_time as count_actions
 from core.logs.proposal import inspect_log
-from core.review.exporting import to_csv
 from core.store import datasets, labels, models
 from core.store.datasets import Dataset
 from pages._common import CHART, begin, choose_dataset, enqueue, home, keep_upload, refusals, text
 from pages._jobs import show_running
-from pages._quality import draw_quality
+from pages._quality import draw_quality, draw_rejected
 
 
 def draw_pictures(dataset: Dataset) -> None:
@@ -65,9 +64,9 @@ def draw_labels(dataset: Dataset) -> None:
 begin("Data sets")
 show_running(("import", "score"))
 dataset = choose_dataset()
-draw_quality(dataset.quality)
+draw_quality(dataset.quality, dataset.id)
 with refusals():
-    rejected = read_rejected(home(), dataset.id)
+    draw_rejected(dataset.id)
     with home().engine.connect() as con:
         active = models.active(con)
     with st.container(horizontal=True):
@@ -76,13 +75,6 @@ with refusals():
             st.rerun()
         if st.button("Train a model on it", icon=":material/model_training:"):
             st.switch_page("pages/train.py", query_params={"dataset": dataset.id})
-        st.download_button(
-            f"Rejected rows ({len(rejected):,})",
-            to_csv(rejected),
-            f"{dataset.id}-rejected.csv",
-            disabled=rejected.empty,
-            icon=":material/download:",
-        )
     draw_pictures(dataset)
 
 with st.expander("Attach labels from elsewhere"):

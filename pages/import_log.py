@@ -11,10 +11,11 @@ from core.logs.mapping import parse_mapping
 from core.logs.proposal import Inspection, inspect_log
 from core.store import models
 from pages._common import begin, enqueue, home, keep_upload, refusals, text
+from pages._imputing import offer_imputing
 from pages._jobs import job_in_url, show_running
 from pages._mapping import edit_kinds, edit_roles, edit_rule
 from pages._outcome import draw_import_outcome
-from pages._quality import draw_quality
+from pages._quality import draw_first_rejected, draw_quality
 
 PREVIEW: dict[str, Any] = {
     "actor_id": "who",
@@ -74,6 +75,7 @@ roles = edit_roles(path, first.columns["name"].tolist(), first.mapping)
 rule = edit_rule(path, first.mapping)
 with st.expander("What the other columns are", expanded=len(first.columns) <= 12):
     kinds = edit_kinds(path, first.columns, roles)
+impute = offer_imputing(path, first.columns, kinds, roles)
 drop = st.toggle("Drop rows that repeat an earlier row (repetition is behaviour: usually keep)")
 with refusals():
     decided = json.dumps(
@@ -82,13 +84,15 @@ with refusals():
             "columns": kinds,
             "format": first.format.model_dump(),
             "sequence": rule,
+            "impute": impute,
             "duplicates": "drop" if drop else "keep",
         }
     )
     checked = look(path, changed, decided)
 
 st.subheader("What comes out")
-draw_quality(checked.quality)
+draw_quality(checked.quality, "look")
+draw_first_rejected(checked.quality)
 if not checked.preview.empty:
     hidden = ["row", "position", "sequence_id"]
     shown = checked.preview.drop(columns=hidden).dropna(axis=1, how="all")

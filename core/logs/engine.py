@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -82,6 +83,13 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def threads() -> int:
     """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def one_row(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    """Return the row of a query that has exactly one, such as an aggregate over a table."""
+    row = con.execute(query).fetchone()
+    assert row is not None
+    return row
 
 
 def quoted(name: str) -> str:

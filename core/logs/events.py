@@ -20,7 +20,6 @@ class Counts:
     accepted: int
     rejected: int
     duplicate: int
-    repeated: int  # accepted rows that repeat an earlier row to the letter
     reasons: dict[str, int]  # rejected rows by reason
 
 
@@ -69,7 +68,6 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     for source, name in canonical_names(mapping).items():
         numeric = mapping.columns[source] == "numeric"
         cells.append(f"{_number(source) if numeric else quoted(source)} AS {quoted(name)}")
-    columns = ", ".join(map(quoted, [*roles.taken(), *mapping.columns]))
     con.execute(
         f"""CREATE TABLE parsed AS
         SELECT * EXCLUDE ("@refused", "@time", "@line", "@file", "@text"),
@@ -79,7 +77,7 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
         FROM (SELECT *, coalesce("@refused", CASE WHEN actor_id IS NULL THEN 'no actor'
                 {_time_reasons(roles.time)} END) AS "@reason"
             FROM (SELECT "@row" AS "row", "@line", "@file", "@text", "@refused",
-                {_raw_time(roles.time)} AS "@time", hash({columns}) AS "@hash", {", ".join(cells)}
+                {_raw_time(roles.time)} AS "@time", {", ".join(cells)}
                 FROM source))"""
     )
 
@@ -139,16 +137,15 @@ def _find_duplicates(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
 
 def _count(con: duckdb.DuckDBPyConnection) -> Counts:
     row = con.execute(
-        """SELECT count(*), count(*) - count(DISTINCT "@hash"),
-            (SELECT count(*) FROM duplicates), (SELECT count(*) FROM rejected) FROM usable"""
+        """SELECT count(*), (SELECT count(*) FROM duplicates), (SELECT count(*) FROM rejected) FROM usable"""
     ).fetchone()
     assert row is not None
-    accepted, repeated, duplicate, rejected = row
+    accepted, duplicate, rejected = row
     reasons = con.execute(
         "SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY 2 DESC, 1"
     )
     read = accepted + duplicate + rejected
-    return Counts(read, accepted, rejected, duplicate, repeated, dict(reasons.fetchall()))
+    return Counts(read, accepted, rejected, duplicate, dict(reasons.fetchall()))
 
 
 def _nothing_usable(counts: Counts) -> str:

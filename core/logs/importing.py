@@ -14,11 +14,13 @@ from core.errors import Conflict
 from core.logs.engine import connect, literal, quoted, scratch_folder, threads
 from core.logs.events import create_events
 from core.logs.facts import event_facts
+from core.logs.imputing import impute
 from core.logs.mapping import Mapping, extra_columns
 from core.logs.measuring import add_event_facts, add_profiles, events_between
 from core.logs.proposal import complete, given_format
 from core.logs.quality import measure_quality
 from core.logs.reader import open_log
+from core.logs.trust import add_trust
 from core.schema import Column
 from core.store import datasets
 from core.store.datasets import Dataset
@@ -73,12 +75,14 @@ def import_log(
         mapping = complete(con, source, mapping)
         report(0.2, "cutting sequences")
         counts = create_events(con, mapping, dataset_id)
+        filled = impute(con, mapping, "cut")
         report(0.4, "computing facts")
         add_event_facts(con, mapping)
         report(0.7, "profiling sequences")
         actions = _commonest_actions(con)
         add_profiles(con, mapping, actions)
-        quality = measure_quality(con, mapping, counts)
+        quality = measure_quality(con, mapping, counts, filled)
+        add_trust(con, mapping, quality)
         report(0.9, "writing")
         actors, sequences = _totals(con)
         dataset = Dataset(

@@ -211,3 +211,14 @@ def _is_a_fact(name: str, bases: set[str]) -> bool:
 def extra_columns(mapping: Mapping) -> dict[str, Kind]:
     """Return the extra columns kept in the events: canonical name -> kind."""
     return {name: mapping.columns[source] for source, name in canonical_names(mapping).items()}
+
+
+def event_columns(mapping: Mapping) -> dict[str, str]:
+    """Return the columns of the file whose values the events keep, but the actor's.
+
+    Source -> canonical.
+    """
+    roles = {"time": Column.TIME, "session": Column.SESSION}
+    taken = {column: roles.get(role, role) for column, role in mapping.roles.taken().items()}
+    taken.pop(mapping.roles.actor or "", None)
+    return taken | canonical_names(mapping)

@@ -12,6 +12,7 @@ from core.logs.engine import connect, scratch_folder
 from core.logs.events import create_preview
 from core.logs.frames import to_frame
 from core.logs.guessing import Guess, guess_kinds, guess_roles
+from core.logs.imputing import impute
 from core.logs.mapping import ROLES, Format, Mapping, Roles
 from core.logs.profiling import Profile, profile_columns, take_sample
 from core.logs.quality import measure_quality
@@ -160,7 +161,7 @@ def _preview(
     con: duckdb.DuckDBPyConnection, mapping: Mapping
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     counts = create_preview(con, mapping)
-    quality = measure_quality(con, mapping, counts, table="cut")
+    quality = measure_quality(con, mapping, counts, impute(con, mapping, "cut"), sample=True)
     events = con.execute(
         f"""SELECT * EXCLUDE ("@sequence", "partition") FROM cut
         ORDER BY min("row") OVER (PARTITION BY sequence_id), position LIMIT {_PREVIEW_EVENTS}"""

@@ -4,110 +4,145 @@ from typing import Any
 
 import duckdb
 
-from core.logs.engine import quoted
+from core.logs.clock import measure_clock
+from core.logs.engine import one_row, quoted
 from core.logs.events import Counts
-from core.logs.mapping import Mapping, extra_columns
+from core.logs.folding import measure_vocabulary
+from core.logs.mapping import Mapping, event_columns
+from core.logs.notes import notes_of
+from core.logs.outliers import measure_outliers, numeric_sources
+from core.logs.repeats import measure_repeats
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _HEAVIEST = 10
 _MOST_ACTIONS = 30
+_REJECTED_SHOWN = 20
+_LONGEST_SHOWN = 300  # characters of a rejected row
 
 Quality = dict[str, Any]
 
 
 def measure_quality(
-    con: duckdb.DuckDBPyConnection, mapping: Mapping, counts: Counts, *, table: str = "events"
+    con: duckdb.DuckDBPyConnection,
+    mapping: Mapping,
+    counts: Counts,
+    filled: dict[str, int],
+    *,
+    sample: bool = False,
 ) -> Quality:
-    """Return the quality report of the events in `table`, ready for JSON."""
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE lengths AS
-        SELECT sequence_id, actor_id, count(*) AS events FROM {table}
-        GROUP BY sequence_id, actor_id"""
-    )
+    """Return the quality report of an import, ready for JSON.
+
+    Parameters
+    ----------
+    filled
+        What `impute` filled in: column of the file -> values.
+    sample
+        Whether this is a look at the first rows: then of the table `cut`, not of `events` and
+        `sequences`.
+    """
+    table, accepted = ("cut" if sample else "events"), counts.accepted
+    names = event_columns(mapping)
+    missing, undecodable = _scan(con, names, table)
     quality: Quality = {
+        "rows": "first" if sample else "all",
         "read": counts.read,
-        "accepted": counts.accepted,
+        "accepted": accepted,
         "rejected": counts.rejected,
         "duplicate": counts.duplicate,
-        "repeated": counts.repeated,
         "rejected_by_reason": counts.reasons,
-        "missing": _missing(con, mapping, table, counts.accepted),
+        "rejected_rows": _rejected(con),
+        "missing": {
+            source: round((number + filled.get(source, 0)) / accepted, 4)
+            for source, number in missing.items()
+        },
+        "filled": {
+            source: {"by": by, "values": filled[source]} for source, by in mapping.impute.items()
+        },
         "order": "time" if mapping.roles.time else "row",
-        **_times(con, table),
-        **_actors(con),
-        **_lengths(con, mapping),
+        **measure_clock(con, table),
+        "repeats": measure_repeats(con, mapping, table),
+        "outliers": measure_outliers(con, numeric_sources(mapping, names), table, accepted),
+        **_sequences(con, mapping, sample, accepted),
         "actions": _actions(con, table),
-        "undecodable": _undecodable(con, mapping, table),
+        "vocabulary": measure_vocabulary(con, mapping, names, table, accepted),
+        "undecodable": undecodable,
     }
-    con.execute("DROP TABLE lengths")
-    quality["notes"] = _notes(quality)
+    quality["notes"] = notes_of(quality)
     return quality
 
 
-def _one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
-    row = con.execute(query).fetchone()
-    assert row is not None
-    return row
+def _scan(
+    con: duckdb.DuckDBPyConnection, names: dict[str, str], table: str
+) -> tuple[dict[str, int], int]:
+    """Count the events without a value, by column, and those with unreadable characters."""
+    described = con.execute(f"DESCRIBE {table}").fetchall()
+    texts = {row[0] for row in described if row[1] == "VARCHAR"} & {"actor_id", *names.values()}
+    broken = " OR ".join(f"contains({quoted(name)}, chr(65533))" for name in sorted(texts))
+    filled = "".join(f", count(*) - count({quoted(name)})" for name in names.values())
+    undecodable, *missing = one_row(con, f"SELECT count(*) FILTER ({broken}){filled} FROM {table}")
+    return dict(zip(names, missing, strict=True)), undecodable
 
 
-def _mapped(mapping: Mapping) -> dict[str, str]:
-    """Return the canonical columns that come from the file, with their source names."""
-    names = {"time": "ts", "session": "session_id", "event_id": "event_id"}
-    roles = {names.get(role, role): column for column, role in mapping.roles.taken().items()}
-    roles.pop("actor")
-    return roles | {name: name for name in extra_columns(mapping)}
+def _rejected(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return the first rejected rows; all of them are stored with the data set."""
+    rows = con.execute(
+        f"""SELECT line, concat_ws(' in ', reason, file), left(raw, {_LONGEST_SHOWN})
+        FROM rejected LIMIT {_REJECTED_SHOWN}"""
+    ).fetchall()
+    return [{"line": line, "reason": reason, "raw": raw} for line, reason, raw in rows]
 
 
-def _missing(
-    con: duckdb.DuckDBPyConnection, mapping: Mapping, table: str, accepted: int
-) -> dict[str, float]:
-    """Return the share of accepted events without a value, by column of the file."""
-    columns = _mapped(mapping)
-    if not columns:
-        return {}
-    counts = ", ".join(f"count({quoted(column)})" for column in columns)
-    filled = _one(con, f"SELECT {counts} FROM {table}")
-    return {
-        source: round(1 - number / accepted, 4)
-        for source, number in zip(columns.values(), filled, strict=True)
-    }
+def _sequences(
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, sample: bool, accepted: int
+) -> dict[str, Any]:
+    source = (
+        "(SELECT any_value(actor_id) AS actor_id, count(*) AS events FROM cut GROUP BY sequence_id)"
+        if sample
+        else "sequences"
+    )
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE lengths AS
+        SELECT actor_id, events::BIGINT AS events FROM {source}"""
+    )
+    return {**_actors(con, accepted), **_lengths(con, mapping)}
 
 
-def _times(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, Any]:
-    first, last = _one(con, f"SELECT min(ts), max(ts) FROM {table}")
-    if first is None:
-        return {"first_ts": None, "last_ts": None, "days": None}
-    days = round((last - first).total_seconds() / 86400, 2)
-    return {"first_ts": first.isoformat(), "last_ts": last.isoformat(), "days": days}
-
-
-def _actors(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+def _actors(con: duckdb.DuckDBPyConnection, accepted: int) -> dict[str, Any]:
     con.execute(
         """CREATE OR REPLACE TEMP TABLE actors AS
         SELECT actor_id, sum(events)::BIGINT AS events FROM lengths GROUP BY actor_id"""
     )
-    actors, single = _one(con, "SELECT count(*), count(*) FILTER (events = 1) FROM actors")
+    actors, single = one_row(con, "SELECT count(*), count(*) FILTER (events = 1) FROM actors")
     heaviest = con.execute(
         f"SELECT actor_id, events FROM actors ORDER BY events DESC, actor_id LIMIT {_HEAVIEST}"
     ).fetchall()
     return {
         "actors": actors,
         "single_event_actors": single,
-        "heaviest_actors": [{"actor_id": actor, "events": events} for actor, events in heaviest],
+        "heaviest_actors": [
+            {"actor_id": actor, "events": events, "share": round(events / accepted, 4)}
+            for actor, events in heaviest
+        ],
     }
 
 
 def _lengths(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, Any]:
-    sequences, quantiles, full = _one(
+    """Return how long sequences are; `sequences_up_to` counts them in doubling buckets."""
+    sequences, quantiles, full = one_row(
         con,
         f"""SELECT count(*), quantile_disc(events, {list(_QUANTILES)}),
             count(*) FILTER (events = {mapping.sequence.max_events}) FROM lengths""",
     )
+    buckets = con.execute(
+        """SELECT (2 ** ceil(log2(events)))::BIGINT AS most, count(*) FROM lengths
+        GROUP BY most ORDER BY most"""
+    ).fetchall()
     return {
         "sequences": sequences,
         "sequence_length": {
             f"{share:.0%}": length for share, length in zip(_QUANTILES, quantiles, strict=True)
         },
+        "sequences_up_to": {str(most): number for most, number in buckets},
         "split_share": round(full / sequences, 4),
     }
 
@@ -118,36 +153,3 @@ def _actions(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, int]:
         ORDER BY 2 DESC, 1 LIMIT {_MOST_ACTIONS}"""
     ).fetchall()
     return dict(rows)
-
-
-def _undecodable(con: duckdb.DuckDBPyConnection, mapping: Mapping, table: str) -> int:
-    """Count events with a character that the encoding could not read."""
-    texts = [
-        row[0]
-        for row in con.execute(f"DESCRIBE {table}").fetchall()
-        if row[1] == "VARCHAR" and row[0] in {"actor_id", *_mapped(mapping)}
-    ]
-    broken = " OR ".join(f"contains({quoted(column)}, chr(65533))" for column in texts)
-    number: int = _one(con, f"SELECT count(*) FILTER ({broken}) FROM {table}")[0]
-    return number
-
-
-def _notes(quality: Quality) -> list[str]:
-    """Say in plain words what an analyst should know before trusting the log."""
-    notes = []
-    if quality["order"] == "row":
-        notes.append(
-            "No column holds a time: the order of rows within an actor is taken as the order of "
-            "events, and facts about others use the whole log."
-        )
-    if quality["repeated"]:
-        notes.append(f"{quality['repeated']} rows repeat an earlier row; they are kept.")
-    if quality["duplicate"]:
-        notes.append(f"{quality['duplicate']} rows were left out as duplicates.")
-    if quality["undecodable"]:
-        notes.append(f"{quality['undecodable']} events hold characters that could not be read.")
-    if quality["single_event_actors"] > quality["actors"] / 2:
-        notes.append(
-            f"{quality['single_event_actors']} of {quality['actors']} actors have one event only."
-        )
-    return notes

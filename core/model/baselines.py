@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from core.model.metrics import report, stable_threshold
 from core.model.units import Bags
-from core.schema import Column
+from core.schema import Column, Trust
 
 Features = npt.NDArray[np.float64]
 
@@ -51,7 +51,8 @@ def _counts(sequences: pd.DataFrame, bags: Bags) -> Features:
 
 def _profile(sequences: pd.DataFrame, bags: Bags) -> Features:
     """Return mean and maximum of every numeric profile fact over a unit's sequences."""
-    numeric = sequences.drop(columns=[Column.PARTITION]).select_dtypes("number")
+    facts = sequences.drop(columns=[Column.PARTITION, *Trust.COLUMNS], errors="ignore")
+    numeric = facts.select_dtypes("number")
     values = numeric.to_numpy(dtype=np.float64, na_value=np.nan)[bags.rows]
     present = np.isfinite(values)
     starts = bags.offsets[:-1]

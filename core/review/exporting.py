@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import BadInput, NotFound
+from core.logs.frames import read_sequences
+from core.schema import Column, Trust
 from core.scoring.cases import read_scores
 from core.store import datasets, runs, verdicts
 from core.store.home import Home, writing
@@ -38,12 +40,18 @@ def verdicts_of(home: Home, dataset_id: str) -> pd.DataFrame:
 
 
 def scores_of(home: Home, dataset_id: str, run_id: str | None = None) -> pd.DataFrame:
-    """Return every sequence's score of a run (default: the newest) with the model's name."""
+    """Return every sequence's score of a run (default: the newest) with the model's name.
+
+    Beside it stands what lowers the trust in it, where the data set knows: see `Trust`.
+    """
     with home.engine.connect() as con:
         run = runs.get(con, run_id) if run_id else runs.newest(con, dataset_id)
     if run is None or run.dataset_id != dataset_id:
         raise NotFound(f"'{dataset_id}' has no such scores: score it first.")
-    return read_scores(home, run.id).assign(model=run.model_id)
+    sequences = read_sequences(home, dataset_id)
+    doubts = sequences[[Column.SEQUENCE, *sequences.columns.intersection(list(Trust.COLUMNS))]]
+    scores = read_scores(home, run.id).assign(model=run.model_id)
+    return scores.merge(doubts, on=Column.SEQUENCE, how="left")
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:

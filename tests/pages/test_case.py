@@ -1,6 +1,8 @@
 import re
 
+import pandas as pd
 import pytest
+import streamlit as st
 
 from core.store import cases, verdicts
 
@@ -47,6 +49,17 @@ def test_a_verdict_is_stored_under_the_analysts_name_and_the_next_case_opens(
         "one item, seconds apart",
     ]
     assert app.query_params["case"] == str(second)
+
+
+def test_what_lowers_the_trust_stands_beside_the_score(open_page, seeded_home):
+    first = _ids(seeded_home)[0]
+    assert not [c for c in open_page("case", case=str(first)).caption if "care" in c.value]
+    file = seeded_home.dataset_dir("small") / "sequences.parquet"
+    pd.read_parquet(file).assign(repeated_events=3, was_cut=True).to_parquet(file)
+    st.cache_data.clear()
+    (said,) = [c.value for c in open_page("case", case=str(first)).caption if "care" in c.value]
+    assert "3 of " in said
+    assert "equal an earlier one in every column; it is one part of a longer sequence" in said
 
 
 def test_undo_takes_the_verdict_back_and_shows_its_case(open_page, seeded_home):

@@ -1,7 +1,9 @@
 import gzip
 
+import pandas as pd
 import pytest
 
+from core.logs.importing import import_log
 from core.store import datasets, jobs
 from tests.conftest import small_log
 
@@ -55,6 +57,67 @@ def test_a_corrected_mapping_is_shown_at_once_and_used(open_page, home, log_file
     assert next(m.value for m in app.metric if m.label == "Actors") == str(items)
     _press(app, "Import")
     assert _jobs(home).iloc[0]["arguments"]["mapping"]["roles"]["actor"] == "product_id"
+
+
+@pytest.fixture
+def flawed_log(tmp_path):
+    log = small_log(actors=6).astype({"price": object, "event_time": object})
+    log.loc[2, "price"] = ""
+    log.loc[3, "event_time"] = "=never"
+    file = tmp_path / "flawed.csv"
+    pd.concat([log, log.tail(1)]).to_csv(file, index=False)
+    return file
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_what_is_wrong_with_a_log_is_said_before_it_is_imported(open_page, flawed_log):
+    app = open_page("import_log", file=str(flawed_log))
+    assert not app.exception
+    said = app.info[0].value.replace("\\", "")
+    rows = len(flawed_log.read_text().splitlines()) - 1
+    assert f"In the first {rows} rows:" in said
+    assert f"Rows that cannot be used: 1 of {rows}" in said
+    assert "Events equal to an earlier one in every column: 1 of" in said
+    rejected = next(frame.value for frame in app.dataframe if "raw" in frame.value)
+    assert rejected[["line", "reason"]].to_numpy().tolist() == [[5, "time cannot be read"]]
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_missing_numbers_are_filled_in_when_the_analyst_says_so(open_page, home, flawed_log):
+    app = open_page("import_log", file=str(flawed_log))
+    assert "price" not in _filled_in(app)
+    (offer,) = [group for group in app.segmented_control if group.key.startswith("impute-")]
+    assert offer.options == ["leave missing", "the median", "the item's median"]
+    app = offer.set_value("item_median").run()
+    assert "1 missing value of price by the item's median" in _filled_in(app)
+    _press(app, "Import")
+    mapping = _jobs(home).iloc[0]["arguments"]["mapping"]
+    assert mapping["impute"] == {"price": "item_median"}
+
+
+def _filled_in(app):
+    return " ".join(
+        line for line in app.info[0].value.replace("\\", "").splitlines() if "Filled in" in line
+    )
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_the_outcome_of_an_import_shows_its_quality_and_the_rejected_rows(
+    open_page, home, flawed_log
+):
+    dataset = import_log(home, flawed_log, name="flawed")
+    with home.engine.begin() as con:
+        job = jobs.enqueue(con, "import", {"path": str(flawed_log)}, "analyst")
+        jobs.claim(con, "worker")
+        jobs.finish(con, job, "worker", "done", "", {"dataset": dataset.id})
+    for app in (open_page("import_log", job=str(job)), open_page("data_sets", dataset="flawed")):
+        assert not app.exception
+        assert "Rows that cannot be used" in app.info[0].value
+        assert next(m.value for m in app.metric if m.label == "Rejected") == "1"
+        assert "=never" in next(f.value for f in app.dataframe if "raw" in f.value)["raw"][0]
+        (download,) = app.get("download_button")
+        assert download.label == "All of them as CSV"
+        assert len(app.get("plotly_chart")) >= 4
 
 
 @pytest.mark.usefixtures("home")

@@ -171,7 +171,7 @@ def test_days_are_times_and_identifiers_keep_their_zeros(home: Home, write: Writ
 def test_repeated_rows_are_kept_and_reported(home: Home, write: Write) -> None:
     path = write("user,item\nu1,a\nu1,a\nu2,a\n")
     dataset = import_log(home, path)
-    assert (dataset.accepted, dataset.duplicate, dataset.quality["repeated"]) == (3, 0, 1)
+    assert (dataset.accepted, dataset.duplicate, dataset.quality["repeats"]["events"]) == (3, 0, 1)
     dropped = import_log(home, path, mapping=Mapping(duplicates="drop"))
     assert (dropped.read, dropped.accepted, dropped.duplicate) == (3, 2, 1)
     assert read_events(home, dropped.id)["row"].tolist() == [1, 3]

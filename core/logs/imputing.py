@@ -1,0 +1,49 @@
+"""Missing numbers filled where the analyst asks for it; otherwise missing stays a token."""
+
+import duckdb
+
+from core.errors import BadInput
+from core.logs.engine import one_row, quoted
+from core.logs.mapping import Mapping, canonical_names
+from core.schema import Column
+
+
+def impute(con: duckdb.DuckDBPyConnection, mapping: Mapping, table: str) -> dict[str, int]:
+    """Fill missing numbers of `table` as the mapping says: column of the file -> values filled.
+
+    Leaves the table `filled`: the rows that got a number nobody wrote.
+
+    Raises
+    ------
+    BadInput
+        If the mapping names a column that the events do not have.
+    """
+    con.execute('CREATE OR REPLACE TEMP TABLE filled ("row" BIGINT)')
+    names = canonical_names(mapping)
+    if mapping.roles.amount:
+        names[mapping.roles.amount] = Column.AMOUNT
+    if unknown := [source for source in mapping.impute if source not in names]:
+        raise BadInput(
+            f"The mapping fills missing values of '{unknown[0]}', which is not among the columns "
+            f"that are kept. Accepted: {', '.join(names) or 'none'}."
+        )
+    return {source: _fill(con, names[source], by, table) for source, by in mapping.impute.items()}
+
+
+def _fill(con: duckdb.DuckDBPyConnection, name: str, by: str, table: str) -> int:
+    column = quoted(name)
+    missing, usual = one_row(
+        con, f"SELECT count(*) FILTER ({column} IS NULL), median({column}) FROM {table}"
+    )
+    if usual is None:
+        return 0
+    con.execute(f'INSERT INTO filled SELECT "row" FROM {table} WHERE {column} IS NULL')
+    if by == "item_median":
+        con.execute(
+            f"""UPDATE {table} SET {column} = usual.number FROM (
+                SELECT item AS of_item, median({column}) AS number FROM {table}
+                GROUP BY item) AS usual
+            WHERE item = of_item AND {column} IS NULL"""
+        )
+    con.execute(f"UPDATE {table} SET {column} = '{usual}'::DOUBLE WHERE {column} IS NULL")
+    return int(missing)

@@ -1,0 +1,46 @@
+"""Events that equal an earlier one: told by a hash of all that is kept of them."""
+
+from typing import Any
+
+import duckdb
+
+from core.logs.engine import one_row, quoted
+from core.logs.mapping import Mapping, extra_columns
+from core.schema import Column
+
+_SHOWN = 5  # bursts
+_OWN = (Column.ACTOR, Column.SESSION, Column.EVENT_ID, Column.TIME, Column.ACTION, Column.ITEM,
+        Column.AMOUNT)  # fmt: skip
+
+
+def measure_repeats(con: duckdb.DuckDBPyConnection, mapping: Mapping, table: str) -> dict[str, Any]:
+    """Count events of `table` that equal an earlier one in every column, time included.
+
+    A burst is an event with its repeats. Leaves the table `repeats`: the rows that repeat.
+    """
+    content = f"hash({', '.join(map(quoted, (*_OWN, *extra_columns(mapping))))})"
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE bursts AS
+        SELECT {content} AS content, min("row") AS "row", count(*) AS times FROM {table}
+        GROUP BY content HAVING count(*) > 1"""
+    )
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE repeats AS SELECT event."row" FROM {table} AS event
+        JOIN bursts ON {content} = bursts.content AND event."row" > bursts."row" """
+    )
+    bursts, events = one_row(
+        con, "SELECT count(*), coalesce(sum(times - 1), 0)::BIGINT FROM bursts"
+    )
+    largest = con.execute(
+        f"""SELECT actor_id, ts, "row", times FROM {table} JOIN (
+            FROM bursts ORDER BY times DESC, "row" LIMIT {_SHOWN}) USING ("row")
+        ORDER BY times DESC, "row" """
+    ).fetchall()
+    return {
+        "events": events,
+        "bursts": bursts,
+        "largest": [
+            {"actor_id": actor, "ts": ts and ts.isoformat(), "row": row, "times": times}
+            for actor, ts, row, times in largest
+        ],
+    }

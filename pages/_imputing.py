@@ -1,0 +1,36 @@
+"""The offer of Import to fill missing numbers, column by column."""
+
+import pandas as pd
+import streamlit as st
+
+from pages._common import text
+
+WAYS = {"leave": "leave missing", "median": "the median", "item_median": "the item's median"}
+
+
+def offer_imputing(
+    path: str, inspected: pd.DataFrame, kinds: dict[str, str], roles: dict[str, str | None]
+) -> dict[str, str]:
+    """Let the analyst fill the missing numbers of a column; by default they stay missing."""
+    numeric = [column for column, kind in kinds.items() if kind == "numeric"]
+    shares = inspected.set_index("name")["missing"]
+    lacking = [column for column in [roles["amount"], *numeric] if column and shares[column] > 0]
+    if not lacking:
+        return {}
+    ways = [way for way in WAYS if way != "item_median" or roles["item"]]
+    chosen = {}
+    with st.expander(f"Fill missing numbers: {text(', '.join(lacking))}"):
+        st.caption(
+            "Left as they are, the model sees that a number is missing, which often says more "
+            "than a guess. What is filled in is counted in the quality report."
+        )
+        for column in lacking:
+            chosen[column] = st.segmented_control(
+                f"{text(column)}, missing in {100 * shares[column]:.1f} %",
+                ways,
+                default="leave",
+                format_func=WAYS.__getitem__,
+                required=True,
+                key=f"impute-{column}-{len(ways)}-{path}",
+            )
+    return {column: way for column, way in chosen.items() if way != "leave"}
