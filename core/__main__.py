@@ -87,6 +87,7 @@ def inspect(file: Path, as_json: JsonOption = False) -> None:
             "mapping": found.mapping.model_dump(),
             "columns": json.loads(found.columns.to_json(orient="records")),
             "quality": found.quality,
+            "notes": found.notes,
         },
         as_json,
     )
