@@ -31,10 +31,10 @@ def edit_roles(place: str, first: Inspection) -> dict[str, str | None]:
     """Let the analyst correct which column plays which part; a proposal says why."""
     columns = first.columns.set_index("name")
     chosen: dict[str, str | None] = {}
-    places = st.columns(4)
+    places = [*st.columns(4), *st.columns(4)]  # rows of their own: reasons differ in length
     for number, role in enumerate(ROLES):
         proposed = getattr(first.mapping.roles, role)
-        with places[number % 4]:
+        with places[number]:
             chosen[role] = st.selectbox(
                 ROLE_WORDS[role],
                 [None, *columns.index],
@@ -110,11 +110,11 @@ def draw_lengths(checked: Inspection) -> None:
         return
     most = checked.mapping.sequence.max_events
     found = summarise(checked.lengths, most)
-    split = f"{found.split:,} of {found.sequences:,} ({percent(found.split, found.sequences)})"
+    share = f"{found.split:,} of {found.sequences:,} ({percent(found.split, found.sequences)})"
+    split = f"{share} are longer than {most:,} and are split." if found.split else "None is split."
     st.caption(
         f"Half of the sequences have up to {found.median:,} events, 95 % up to "
-        f"{found.nearly_all:,}, the longest {found.longest:,}. {split} are longer than {most:,} "
-        "and are split."
+        f"{found.nearly_all:,}, the longest {found.longest:,}. {split}"
     )
     st.plotly_chart(whole_sequences(checked.lengths, most), config=CHART, key="lengths")
 

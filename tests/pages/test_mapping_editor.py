@@ -78,7 +78,7 @@ def test_without_a_time_the_order_of_the_rows_is_said(open_page, log_file):
 def test_the_lengths_of_sequences_follow_the_rule(open_page, log_file):
     app = open_page("import_log", file=str(log_file))
     longest = int(small_log(actors=6).groupby("user_id").size().max())
-    assert f"the longest {longest}. 0 of 6 (0.0 %) are longer than 256" in _said(app)
+    assert f"the longest {longest}. None is split." in _said(app)
     next(box for box in app.number_input if box.label == "Longest, events").set_value(3).run()
     assert "6 of 6 (100.0 %) are longer than 3 and are split" in _said(app)
 
