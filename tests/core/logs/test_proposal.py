@@ -222,6 +222,7 @@ def test_what_the_analyst_decided_is_certain(write: Write) -> None:
     ("header", "time"),
     [
         ("user,birth_date,at", "at"),  # one grows with the rows, the other is of something else
+        ("user,birth_date,y", "y"),
         ("user,x,y", "y"),  # no name says when; one grows
         ("user,x,event_time", "event_time"),
         ("user,event_time,y", "event_time"),  # though the rows are not in its order
@@ -269,7 +270,7 @@ def test_whether_the_day_comes_first_is_proposed_or_said_to_be_open(
 
 
 def test_a_date_far_below_the_beginning_tells_the_day_too(write: Write) -> None:
-    found = inspect_log(write(dated(*["01/02/2019"] * 6000, "13/02/2019")))
+    found = inspect_log(write(dated(*["01/02/2019"] * 21_000, "13/02/2019")))
     assert (found.mapping.time.day_first, found.notes) == (True, [])
 
 
