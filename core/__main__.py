@@ -76,17 +76,22 @@ def demo(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 @verb("inspect")
-def inspect(file: Path, as_json: JsonOption = False) -> None:
-    """Say what a log looks like and how it would be read; writes nothing."""
+def inspect(file: Path, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Say what a log looks like, how it would be read and which templates fit; writes nothing."""
     from core.logs.proposal import inspect_log
+    from core.logs.templates import FOLDER, fitting, read_templates
+    from core.settings import Settings
 
     found = inspect_log(file)
+    templates, _ = read_templates((home or Settings().home) / FOLDER)
     answer(
         {
             "format": found.format.model_dump(),
             "mapping": found.mapping.model_dump(),
             "columns": json.loads(found.columns.to_json(orient="records")),
             "quality": found.quality,
+            "notes": found.notes,
+            "templates": [one.name for one in fitting(templates, found.columns["name"])],
         },
         as_json,
     )

@@ -1,19 +1,22 @@
 """The offer of Import to fill missing numbers, column by column."""
 
-import pandas as pd
 import streamlit as st
 
+from core.logs.proposal import Inspection
 from pages._common import text
 
 WAYS = {"leave": "leave missing", "median": "the median", "item_median": "the item's median"}
 
 
 def offer_imputing(
-    path: str, inspected: pd.DataFrame, kinds: dict[str, str], roles: dict[str, str | None]
+    path: str,
+    inspected: Inspection,
+    kinds: dict[str, str],
+    roles: dict[str, str | None],
 ) -> dict[str, str]:
     """Let the analyst fill the missing numbers of a column; by default they stay missing."""
     numeric = [column for column, kind in kinds.items() if kind == "numeric"]
-    shares = inspected.set_index("name")["missing"]
+    shares = inspected.columns.set_index("name")["missing"]
     lacking = [column for column in [roles["amount"], *numeric] if column and shares[column] > 0]
     if not lacking:
         return {}
@@ -28,7 +31,7 @@ def offer_imputing(
             chosen[column] = st.segmented_control(
                 f"{text(column)}, missing in {100 * shares[column]:.1f} %",
                 ways,
-                default="leave",
+                default=inspected.mapping.impute.get(column, "leave"),
                 format_func=WAYS.__getitem__,
                 required=True,
                 key=f"impute-{column}-{len(ways)}-{path}",

@@ -1,11 +1,19 @@
-"""The mapping editor of Import: roles, sequences, kinds."""
+"""The mapping editor of Import: roles, times, sequences, kinds."""
 
+from functools import cache
 from typing import Any, get_args
+from zoneinfo import available_timezones
 
 import pandas as pd
 import streamlit as st
 
+from core.charts.cutting import whole_sequences
+from core.logs.guessing import LIKELY, SURE
+from core.logs.lengths import summarise
 from core.logs.mapping import MOST_EVENTS, ROLES, Kind, Mapping
+from core.logs.proposal import Inspection
+from core.logs.times import format_of, leads_with_day_or_month
+from pages._common import CHART, percent, text
 
 ROLE_WORDS = {
     "actor": "Who acts",
@@ -19,45 +27,109 @@ ROLE_WORDS = {
 CUTS = {"session": "by session", "gap": "by a pause", "actor": "one per actor", "window": "windows"}
 
 
-def edit_roles(path: str, columns: list[str], proposed: Mapping) -> dict[str, str | None]:
-    """Let the analyst correct which column plays which part."""
+def edit_roles(place: str, first: Inspection) -> dict[str, str | None]:
+    """Let the analyst correct which column plays which part; a proposal says why."""
+    columns = first.columns.set_index("name")
     chosen: dict[str, str | None] = {}
-    places = st.columns(4)
+    places = [*st.columns(4), *st.columns(4)]  # rows of their own: reasons differ in length
     for number, role in enumerate(ROLES):
-        chosen[role] = places[number % 4].selectbox(
-            ROLE_WORDS[role],
-            [None, *columns],
-            index=[None, *columns].index(getattr(proposed.roles, role)),
-            format_func=lambda column: column or "no column",
-            key=f"role-{role}-{path}",
-        )
+        proposed = getattr(first.mapping.roles, role)
+        with places[number]:
+            chosen[role] = st.selectbox(
+                ROLE_WORDS[role],
+                [None, *columns.index],
+                index=[None, *columns.index].index(proposed),
+                format_func=lambda column: column or "no column",
+                key=f"role-{role}-{place}",
+            )
+            if proposed is not None and chosen[role] == proposed:
+                because = columns.loc[proposed]
+                st.caption(text(f"{trust(because['confidence'])}: {because['reason']}"))
     return chosen
 
 
-def edit_rule(path: str, proposed: Mapping) -> dict[str, Any]:
+def trust(confidence: float) -> str:
+    """Say how far a guess can be trusted."""
+    word = "sure" if confidence >= SURE else "likely" if confidence >= LIKELY else "PLEASE CHECK"
+    return f"{word}, {confidence:.0%}"
+
+
+def edit_times(place: str, first: Inspection, column: str | None) -> dict[str, Any]:
+    """Let the analyst say how times are meant that do not say it themselves."""
+    rule = first.mapping.time
+    zone_place, day_place = st.columns(2, vertical_alignment="bottom")
+    zone = zone_place.selectbox(
+        "Times without a zone are taken as",
+        _zones(),
+        index=_zones().index(rule.zone),
+        disabled=column is None,
+        key=f"zone-{place}",
+    )
+    examples = first.columns.set_index("name")["example"]
+    example = None if column is None else examples[column]
+    either = example is not None and leads_with_day_or_month(format_of(example))
+    day_first = day_place.toggle(
+        "Dates begin with the day (31/12/2019)",
+        rule.day_first,
+        disabled=not either,
+        key=f"day-{place}",
+    )
+    if column is None:
+        st.caption("No column says when: the rows of an actor are taken in the order of the file.")
+    for note in first.notes:
+        st.caption(text(f"PLEASE CHECK: {note}"))
+    return {"zone": zone, "day_first": day_first}
+
+
+@cache
+def _zones() -> list[str]:
+    return ["UTC", *sorted(available_timezones() - {"UTC"})]
+
+
+def edit_rule(place: str, proposed: Mapping) -> dict[str, Any]:
     """Let the analyst say how events become sequences."""
     by_place, gap_place, most_place = st.columns([2, 1, 1], vertical_alignment="bottom")
     rule = proposed.sequence
     by = by_place.segmented_control(
         "Sequences", list(CUTS), default=rule.by, format_func=CUTS.__getitem__, required=True,
-        key=f"by-{path}",
+        key=f"by-{place}",
     )  # fmt: skip
     gap = gap_place.number_input(
         "Pause, minutes", 1.0, value=float(rule.gap_minutes), disabled=by != "gap"
     )
+    usual = 64 if by == "window" else 256
     most = most_place.number_input(
-        "Longest, events", 1, MOST_EVENTS, value=64 if by == "window" else 256
+        "Longest, events", 1, MOST_EVENTS, value=rule.max_events if by == rule.by else usual
     )
     return {"by": by, "gap_minutes": gap, "max_events": most}
 
 
-def edit_kinds(path: str, inspected: pd.DataFrame, roles: dict[str, str | None]) -> dict[str, str]:
+def draw_lengths(checked: Inspection) -> None:
+    """Draw how long sequences come out, in the part of the log that was looked at."""
+    if not checked.lengths:
+        return
+    most = checked.mapping.sequence.max_events
+    found = summarise(checked.lengths, most)
+    share = f"{found.split:,} of {found.sequences:,} ({percent(found.split, found.sequences)})"
+    split = f"{share} are longer than {most:,} and are split." if found.split else "None is split."
+    st.caption(
+        f"Half of the sequences have up to {found.median:,} events, 95 % up to "
+        f"{found.nearly_all:,}, the longest {found.longest:,}. {split}"
+    )
+    st.plotly_chart(whole_sequences(checked.lengths, most), config=CHART, key="lengths")
+
+
+def edit_kinds(place: str, inspected: pd.DataFrame, roles: dict[str, str | None]) -> dict[str, str]:
     """Let the analyst correct what the other columns are."""
     kinds = list(get_args(Kind))
-    table = inspected.assign(kind=inspected["role_or_kind"].where(
-        inspected["role_or_kind"].isin(kinds)
-    ))  # fmt: skip
-    order = ["name", "kind", "reason", "type", "example", "missing", "distinct"]
+    is_kind = inspected["role_or_kind"].isin(kinds)
+    unsure = inspected[is_kind & (inspected["confidence"] < LIKELY)]["name"]
+    if len(unsure):
+        st.caption(text(f"PLEASE CHECK {len(unsure)} unsure guesses: {', '.join(unsure)}."))
+    table = inspected.assign(
+        kind=inspected["role_or_kind"].where(is_kind), trust=inspected["confidence"].map(trust)
+    )
+    order = ["name", "kind", "trust", "reason", "type", "example", "missing", "distinct"]
     edited = st.data_editor(
         table[order],
         hide_index=True,
@@ -65,11 +137,12 @@ def edit_kinds(path: str, inspected: pd.DataFrame, roles: dict[str, str | None])
         column_config={
             "name": st.column_config.TextColumn("column", width="medium"),
             "kind": st.column_config.SelectboxColumn("kind", options=kinds, width=110),
+            "trust": st.column_config.TextColumn("how sure", width=130),
             "reason": st.column_config.TextColumn("because", width="medium"),
             "missing": st.column_config.NumberColumn(format="percent", width=80),
             "distinct": st.column_config.NumberColumn("different", format="localized", width=80),
         },
-        key=f"kinds-{path}",
+        key=f"kinds-{place}",
         placeholder="",
     )
     taken = set(roles.values())

@@ -13,9 +13,10 @@ from core.store import models
 from pages._common import begin, enqueue, home, keep_upload, refusals, text
 from pages._imputing import offer_imputing
 from pages._jobs import job_in_url, show_running
-from pages._mapping import edit_kinds, edit_roles, edit_rule
+from pages._mapping import draw_lengths, edit_kinds, edit_roles, edit_rule, edit_times
 from pages._outcome import draw_import_outcome
 from pages._quality import draw_first_rejected, draw_quality
+from pages._templates import choose_template, keep_template
 
 PREVIEW: dict[str, Any] = {
     "actor_id": "who",
@@ -70,25 +71,42 @@ if other.button("Another file", icon=":material/undo:", width="stretch"):
     st.query_params.pop("job", None)
     st.rerun()
 
+place = path  # keys the widgets, whose defaults depend on the proposal
+with refusals():
+    if (template := choose_template(path, first.columns["name"].tolist())) is not None:
+        place = f"{path}#{template.name}"
+        # The file's own format: a template may meet its columns in another kind of file.
+        known = template.mapping.model_dump_json(exclude={"format"}, exclude_unset=True)
+        first = look(path, changed, known)
+
 st.subheader("Which column is what")
-roles = edit_roles(path, first.columns["name"].tolist(), first.mapping)
-rule = edit_rule(path, first.mapping)
+roles = edit_roles(place, first)
+times = edit_times(place, first, roles["time"])
+rule = edit_rule(place, first.mapping)
+pictured = st.container()
 with st.expander("What the other columns are", expanded=len(first.columns) <= 12):
-    kinds = edit_kinds(path, first.columns, roles)
-impute = offer_imputing(path, first.columns, kinds, roles)
-drop = st.toggle("Drop rows that repeat an earlier row (repetition is behaviour: usually keep)")
+    kinds = edit_kinds(place, first.columns, roles)
+impute = offer_imputing(place, first, kinds, roles)
+drop = st.toggle(
+    "Drop rows that repeat an earlier row (repetition is behaviour: usually keep)",
+    first.mapping.duplicates == "drop",
+)
 with refusals():
     decided = json.dumps(
         {
             "roles": roles,
             "columns": kinds,
             "format": first.format.model_dump(),
+            "time": times,
             "sequence": rule,
             "impute": impute,
+            "mask": first.mapping.mask,
             "duplicates": "drop" if drop else "keep",
         }
     )
     checked = look(path, changed, decided)
+with pictured:
+    draw_lengths(checked)
 
 st.subheader("What comes out")
 draw_quality(checked.quality, "look")
@@ -98,6 +116,7 @@ if not checked.preview.empty:
     shown = checked.preview.drop(columns=hidden).dropna(axis=1, how="all")
     st.caption("The first ten events, as they will be stored.")
     st.dataframe(shown, hide_index=True, height="content", column_config=PREVIEW, placeholder="")
+keep_template(checked.mapping)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     name = st.text_input("Name of the data set", Path(path).name.split(".")[0], width=320)
     blocked = running or "problem" in checked.quality

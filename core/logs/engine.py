@@ -31,19 +31,9 @@ CREATE MACRO value_of(x) AS CASE
 CREATE MACRO odd_number(x) AS try_cast(regexp_extract(
     replace(regexp_replace(regexp_replace(x, '[$€£¥%\s]', '', 'g'),
             ',(\d{{3}})\b', '\1', 'g'), ',', '.'),
-    '^[-+]?\d*[.]?\d*([eE][-+]?\d+)?$') AS DOUBLE);
+    '^[-+]?\d{{0,200}}[.]?\d*([eE][-+]?\d{{1,2}})?$') AS DOUBLE);
 CREATE MACRO number_of(x) AS coalesce(
     CASE WHEN isfinite(try_cast(x AS DOUBLE)) THEN try_cast(x AS DOUBLE) END, odd_number(x));
-CREATE MACRO epoch_time(x) AS CASE
-    WHEN x BETWEEN 1e8 AND 1e10 THEN make_timestamp(CAST(x * 1e6 AS BIGINT))
-    WHEN x BETWEEN 1e11 AND 1e13 THEN make_timestamp(CAST(x * 1e3 AS BIGINT))
-    WHEN x BETWEEN 1e14 AND 1e16 THEN make_timestamp(CAST(x AS BIGINT))
-    WHEN x BETWEEN 1e17 AND 1e19 THEN make_timestamp(CAST(x / 1e3 AS BIGINT)) END;
-CREATE MACRO time_of(x) AS coalesce(
-    try_cast(x AS TIMESTAMPTZ) AT TIME ZONE 'UTC',
-    CASE WHEN regexp_full_match(x, '\d{{8}}') THEN try_strptime(x, '%Y%m%d')
-         WHEN regexp_full_match(x, '\d{{14}}') THEN try_strptime(x, '%Y%m%d%H%M%S')
-         ELSE epoch_time(try_cast(x AS DOUBLE)) END);
 """
 
 

@@ -7,6 +7,7 @@ import duckdb
 from core.errors import BadInput
 from core.logs.engine import literal, quoted
 from core.logs.mapping import Mapping, canonical_names
+from core.logs.times import formats_of, time_sql
 from core.schema import DEFAULT_ACTION
 
 EVENTS_PER_PARTITION = 250_000
@@ -54,7 +55,7 @@ def create_preview(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> Counts:
 def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     roles = mapping.roles
     assert roles.actor is not None
-    timed = f"time_of({quoted(roles.time)})" if roles.time else "CAST(NULL AS TIMESTAMP)"
+    timed = _time(con, mapping)
     action = f"{quoted(roles.action)}" if roles.action else literal(DEFAULT_ACTION)
     cells = [
         f"{quoted(roles.actor)} AS actor_id",
@@ -80,6 +81,13 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
                 {_raw_time(roles.time)} AS "@time", {", ".join(cells)}
                 FROM source))"""
     )
+
+
+def _time(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> str:
+    column = mapping.roles.time
+    if column is None:
+        return "CAST(NULL AS TIMESTAMP)"
+    return time_sql(quoted(column), mapping.time, formats_of(con, column))
 
 
 def _column(source: str | None) -> str:
@@ -137,7 +145,8 @@ def _find_duplicates(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
 
 def _count(con: duckdb.DuckDBPyConnection) -> Counts:
     row = con.execute(
-        """SELECT count(*), (SELECT count(*) FROM duplicates), (SELECT count(*) FROM rejected) FROM usable"""
+        """SELECT count(*), (SELECT count(*) FROM duplicates), (SELECT count(*) FROM rejected)
+        FROM usable"""
     ).fetchone()
     assert row is not None
     accepted, duplicate, rejected = row
@@ -154,7 +163,8 @@ def _nothing_usable(counts: Counts) -> str:
     reasons = ", ".join(f"{reason}: {rows}" for reason, rows in counts.reasons.items())
     return (
         f"None of the {counts.read} rows can be used ({reasons}). Accepted times: ISO 8601, "
-        "YYYYMMDD, seconds, milliseconds or microseconds since 1970. Check the mapping."
+        "YYYYMMDD, 31/12/2019, 12/31/2019, 31.12.2019, Oct 1, 2019, 2019年10月1日, with or without "
+        "a clock, and seconds to nanoseconds since 1970. Check the mapping."
     )
 
 

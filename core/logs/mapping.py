@@ -186,9 +186,9 @@ def parse_mapping(text: str) -> Mapping:
 
 
 def safe_name(name: str) -> str:
-    """Return `name` in lower snake case, letters and digits only."""
+    """Return `name` in lower snake case; Latin and Chinese letters and digits only."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return re.sub(r"[^0-9a-z]+", "_", spaced.lower()).strip("_") or "column"
+    return re.sub(r"[^0-9a-z\u4e00-\u9fff]+", "_", spaced.lower()).strip("_") or "column"
 
 
 def canonical_names(mapping: Mapping) -> dict[str, str]:

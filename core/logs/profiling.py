@@ -6,10 +6,12 @@ from typing import Any
 import duckdb
 
 from core.logs.engine import literal, quoted
+from core.logs.mapping import TimeRule
+from core.logs.times import day_first, formats_of, time_sql
 
 _SAMPLE_ROWS = 20_000
 _SAMPLE_CELLS = 1_000_000
-_NOTHING = (0, 0, 0, 0, 0, None, None, 0, None, None, None)  # of a log without a usable row
+_NOTHING = (0, 0, 0, 0, None, None, 0, None, None, None)  # of a log without a usable row
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,15 @@ class Profile:
     distinct: int
     numeric: float  # share that are numbers
     whole: float  # share that are whole numbers
-    timed: float  # share that are times
     length: float  # mean number of characters
     words: float  # mean number of words
     lists: float  # share with two or more of | or ;
     lowest: float | None
     highest: float | None
     example: str | None
+    timed: float = 0.0  # share that are times
+    rising: float = 0.0  # share of times that are not before the row above's
+    formats: tuple[str, ...] = ()  # in which times are written, the commonest first
 
     @property
     def missing(self) -> float:
@@ -61,7 +65,7 @@ def profile_columns(con: duckdb.DuckDBPyConnection, columns: list[str]) -> list[
     values = ", ".join(map(quoted, columns))
     found = con.execute(
         rf"""SELECT name, count(*), count(cell), count(DISTINCT cell), count(number_of(cell)),
-            count(*) FILTER (regexp_full_match(cell, '[-+]?\d+')), count(time_of(cell)),
+            count(*) FILTER (regexp_full_match(cell, '[-+]?\d+')),
             avg(length(cell)), avg(len(regexp_extract_all(cell, '\S+'))),
             count(*) FILTER (length(cell) - length(translate(cell, '|;', '')) > 1),
             min(number_of(cell)), max(number_of(cell)), min_by(cell, "@row")
@@ -70,11 +74,33 @@ def profile_columns(con: duckdb.DuckDBPyConnection, columns: list[str]) -> list[
     ).fetchall()
     profiles = {row[0]: _as_profile(row[0], row[1], row[2:]) for row in found}
     nothing = _as_profile("", 0, _NOTHING)
-    return [profiles.get(column, replace(nothing, name=column)) for column in columns]
+    every = [profiles.get(column, replace(nothing, name=column)) for column in columns]
+    return [_with_times(con, profile) for profile in every]
+
+
+def _with_times(con: duckdb.DuckDBPyConnection, profile: Profile) -> Profile:
+    formats = formats_of(con, profile.name, "sample")
+    if not formats:
+        return profile
+    rule = TimeRule(day_first=bool(day_first(con, profile.name, "sample")))
+    moment = time_sql(quoted(profile.name), rule, formats)
+    row = con.execute(
+        f"""SELECT count(*), count(*) FILTER (moment >= above), count(above) FROM (
+            SELECT moment, lag(moment) OVER (ORDER BY "@row") AS above FROM (
+                SELECT "@row", {moment} AS moment FROM sample) WHERE moment IS NOT NULL)"""
+    ).fetchone()
+    assert row is not None
+    timed, rises, pairs = row
+    return replace(
+        profile,
+        timed=timed / profile.filled,
+        rising=rises / max(pairs, 1),
+        formats=tuple(formats),
+    )
 
 
 def _as_profile(name: str, rows: int, values: tuple[Any, ...]) -> Profile:
-    filled, distinct, numeric, whole, timed, length, words, lists, low, high, example = values
+    filled, distinct, numeric, whole, length, words, lists, low, high, example = values
     of_filled = max(filled, 1)
     return Profile(
         name=name,
@@ -83,7 +109,6 @@ def _as_profile(name: str, rows: int, values: tuple[Any, ...]) -> Profile:
         distinct=distinct,
         numeric=numeric / of_filled,
         whole=whole / of_filled,
-        timed=timed / of_filled,
         length=length or 0.0,
         words=words or 0.0,
         lists=lists / of_filled,

@@ -11,12 +11,15 @@ from core.errors import BadInput
 from core.logs.engine import connect, scratch_folder
 from core.logs.events import create_preview
 from core.logs.frames import to_frame
-from core.logs.guessing import Guess, guess_kinds, guess_roles
+from core.logs.guessing import Guess, guess_kinds
 from core.logs.imputing import impute
-from core.logs.mapping import ROLES, Format, Mapping, Roles
+from core.logs.lengths import whole_lengths
+from core.logs.mapping import ROLES, Format, Mapping, Roles, TimeRule
 from core.logs.profiling import Profile, profile_columns, take_sample
 from core.logs.quality import measure_quality
 from core.logs.reader import Source, open_log
+from core.logs.roles import guess_roles
+from core.logs.times import day_first, leads_with_day_or_month
 
 _SAMPLE_CHARACTERS = 16_000_000
 _PREVIEW_EVENTS = 10
@@ -27,10 +30,13 @@ class Inspection:
     """What a look at a log shows; nothing is stored."""
 
     format: Format
-    columns: pd.DataFrame  # name, type, example, missing, distinct, role_or_kind, reason
+    columns: pd.DataFrame  # name, type, example, missing, distinct, role_or_kind, reason,
+    # confidence
     mapping: Mapping
     preview: pd.DataFrame  # the first canonical events
     quality: dict[str, Any]  # of the sample; only `problem` where it cannot be imported like this
+    lengths: dict[int, int]  # events of a whole sequence -> sequences, before `max_events` cuts
+    notes: list[str]  # on what was proposed
 
 
 def inspect_log(path: Path | str, *, mapping: Mapping | None = None) -> Inspection:
@@ -50,14 +56,23 @@ def inspect_log(path: Path | str, *, mapping: Mapping | None = None) -> Inspecti
         source = open_log(
             con, Path(path), scratch, format=given_format(mapping), limit=_SAMPLE_CHARACTERS
         )
-        proposed, profiles, guesses = _propose(con, source, mapping)
+        proposal = _propose(con, source, mapping)
+        lengths: dict[int, int] = {}
         try:
-            _check(con, source, proposed)
-            preview, quality = _preview(con, proposed)
+            _check(con, source, proposal.mapping)
+            preview, quality = _preview(con, proposal.mapping)
+            lengths = whole_lengths(con)
         except BadInput as error:
             preview, quality = pd.DataFrame(), {"problem": str(error)}
-        columns = _describe(profiles, guesses, proposed)
-    return Inspection(source.format, columns, proposed, preview, quality)
+    return Inspection(
+        format=source.format,
+        columns=_describe(proposal),
+        mapping=proposal.mapping,
+        preview=preview,
+        quality=quality,
+        lengths=lengths,
+        notes=proposal.notes,
+    )
 
 
 def given_format(mapping: Mapping | None) -> Format | None:
@@ -73,14 +88,20 @@ def complete(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | 
     BadInput
         If it names columns that are not there, or the log has no actor or no order.
     """
-    proposed, _, _ = _propose(con, source, mapping)
+    proposed = _propose(con, source, mapping).mapping
     _check(con, source, proposed)
     return proposed
 
 
-def _propose(
-    con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | None
-) -> tuple[Mapping, list[Profile], dict[str, Guess]]:
+@dataclass(frozen=True)
+class _Proposal:
+    mapping: Mapping
+    profiles: list[Profile]
+    guesses: dict[str, Guess]  # by column; of columns that the analyst did not decide
+    notes: list[str]
+
+
+def _propose(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | None) -> _Proposal:
     given = mapping or Mapping()
     _check_names(given, source)
     take_sample(con, source.columns)
@@ -90,32 +111,53 @@ def _propose(
             f"The log holds no row below its header that has its {len(source.columns)} fields "
             f"({_listed(source.columns)}). Accepted: at least one event."
         )
-    roles = _merge_roles(given, profiles, source)
-    guesses = guess_kinds(con, [p for p in profiles if p.name not in roles.taken()])
+    guesses = _guess_open_roles(given, profiles, named=source.format.header)
+    mentioned = {role: getattr(given.roles, role) for role in given.roles.model_fields_set}
+    roles = Roles(**{**{guess.what: column for column, guess in guesses.items()}, **mentioned})
+    guesses |= guess_kinds(con, [p for p in profiles if p.name not in roles.taken()])
     kinds = {
         column: given.columns.get(column, guesses[column].what)
         for column in source.columns
         if column not in roles.taken()
     }
-    parts = {"time", "sequence", "impute", "mask", "duplicates"}
+    time, notes = _time_rule(
+        con, given.time, next((p for p in profiles if p.name == roles.time), None)
+    )
+    parts = {"sequence", "impute", "mask", "duplicates"}
     decided = given.model_dump(exclude_unset=True, include=parts)
     proposed = Mapping.model_validate(
-        {"roles": roles, "columns": kinds, "format": source.format, **decided}
+        {"roles": roles, "columns": kinds, "format": source.format, "time": time, **decided}
     )
-    return proposed, profiles, guesses
+    undecided = {name: one for name, one in guesses.items() if name not in given.columns}
+    return _Proposal(proposed, profiles, undecided, notes)
 
 
-def _merge_roles(given: Mapping, profiles: list[Profile], source: Source) -> Roles:
-    """Propose the roles that the mapping does not mention, from the columns it does not use."""
-    mentioned = {role: getattr(given.roles, role) for role in given.roles.model_fields_set}
-    free = [
-        profile
-        for profile in profiles
-        if profile.name not in given.columns and profile.name not in mentioned.values()
-    ]
-    open_roles = [role for role in ROLES if role not in mentioned]
-    guessed = guess_roles(free, open_roles, named=source.format.header)
-    return Roles(**{**guessed, **mentioned})
+def _guess_open_roles(given: Mapping, profiles: list[Profile], *, named: bool) -> dict[str, Guess]:
+    """Guess the roles that the mapping does not mention, from the columns it does not use."""
+    used = {*given.columns, *given.roles.taken()}
+    open_roles = [role for role in ROLES if role not in given.roles.model_fields_set]
+    return guess_roles([p for p in profiles if p.name not in used], open_roles, named=named)
+
+
+def _time_rule(
+    con: duckdb.DuckDBPyConnection, given: TimeRule, profile: Profile | None
+) -> tuple[TimeRule, list[str]]:
+    """Propose whether the day comes first, from dates that can be read in one way only."""
+    decided = "day_first" in given.model_fields_set
+    if decided or profile is None or not any(map(leads_with_day_or_month, profile.formats)):
+        return given, []
+    first = day_first(con, profile.name, "sample")
+    if first is None:
+        first = day_first(con, profile.name)
+    if first is not None:
+        return TimeRule(zone=given.zone, day_first=first), []
+    with_dots = profile.formats[0].startswith("%1.")  # as where the day is written first
+    which = "first" if with_dots else "second"
+    note = (
+        f"Dates of '{profile.name}' such as {profile.example} can be read in two ways: "
+        f"the {which} number is taken as the day."
+    )
+    return TimeRule(zone=given.zone, day_first=with_dots), [note]
 
 
 def _check_names(mapping: Mapping, source: Source) -> None:
@@ -169,13 +211,12 @@ def _preview(
     return to_frame(events), quality
 
 
-def _describe(profiles: list[Profile], guesses: dict[str, Guess], mapping: Mapping) -> pd.DataFrame:
-    roles = mapping.roles.taken()
+def _describe(proposal: _Proposal) -> pd.DataFrame:
+    roles = proposal.mapping.roles.taken()
+    given = Guess("", "as the mapping says", 1.0)
     rows = []
-    for profile in profiles:
-        guess = guesses.get(profile.name)
-        what = roles.get(profile.name) or mapping.columns[profile.name]
-        as_guessed = guess is not None and guess.what == what
+    for profile in proposal.profiles:
+        guess = proposal.guesses.get(profile.name, given)
         rows.append(
             {
                 "name": profile.name,
@@ -183,8 +224,9 @@ def _describe(profiles: list[Profile], guesses: dict[str, Guess], mapping: Mappi
                 "example": profile.example,
                 "missing": round(profile.missing, 4),
                 "distinct": profile.distinct,
-                "role_or_kind": what,
-                "reason": guess.reason if guess is not None and as_guessed else "",
+                "role_or_kind": roles.get(profile.name) or proposal.mapping.columns[profile.name],
+                "reason": guess.reason,
+                "confidence": guess.confidence,
             }
         )
     return pd.DataFrame(rows)

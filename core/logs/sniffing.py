@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 from core.errors import BadInput
-from core.logs.guessing import is_known_name
 from core.logs.mapping import Format
 from core.logs.sources import ACCEPTED
+from core.logs.vocabulary import is_known_name
 
 _HEAD = 1 << 18
 _DELIMITERS = ("\t", ",", ";", "|")

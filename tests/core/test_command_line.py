@@ -30,6 +30,19 @@ def refused(*arguments: object) -> str:
     return error
 
 
+def test_a_look_at_a_log_writes_nothing_and_names_what_fits(tmp_path: Path) -> None:
+    small_log().to_csv(tmp_path / "log.csv", index=False)
+    folder = tmp_path / "home"
+    found = run("inspect", tmp_path / "log.csv", "--home", folder)
+    assert not folder.exists()
+    assert found["templates"] == []
+    assert found["columns"][0]["reason"] == "named like 'user', and its values come back"
+    assert found["columns"][0]["confidence"] == 0.95
+    (folder / "templates").mkdir(parents=True)
+    (folder / "templates" / "shop.json").write_text('{"roles": {"actor": "user_id"}}')
+    assert run("inspect", tmp_path / "log.csv", "--home", folder)["templates"] == ["shop"]
+
+
 def test_the_whole_path_from_a_log_to_a_promoted_model(home: Home, tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     small_log().to_csv(log, index=False)

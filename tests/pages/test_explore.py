@@ -36,6 +36,7 @@ def test_a_log_is_mapped_by_itself_and_imported_as_a_job(open_page, home, log_fi
         "To which item": "product_id",
         "For how much": "price",
         "Id of the event": None,
+        "Times without a zone are taken as": "UTC",
     }
     assert len(app.dataframe[-1].value) == 10
     _press(app, "Import")

@@ -74,6 +74,7 @@ def test_extra_columns_keep_their_name_in_snake_case() -> None:
             "ip": "entity",
             "ip_1h": "numeric",
             "größe": "numeric",
+            "省份 (收貨)": "categorical",
         },
     )
     assert extra_columns(mapping) == {
@@ -84,6 +85,7 @@ def test_extra_columns_keep_their_name_in_snake_case() -> None:
         "ip": "entity",
         "ip_1h_": "numeric",
         "gr_e": "numeric",
+        "省份_收貨": "categorical",
     }
     assert canonical_names(mapping)["brandName"] == "brand_name_"
 

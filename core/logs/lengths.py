@@ -1,0 +1,49 @@
+"""How long sequences would be if nothing cut them: what an analyst needs to choose the cut."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+
+def whole_lengths(con: duckdb.DuckDBPyConnection) -> dict[int, int]:
+    """Return events of a sequence -> sequences, before `max_events`; needs `cut` and `pieces`."""
+    rows = con.execute(
+        """SELECT events, count(*) FROM (
+            SELECT count(*) AS events FROM cut JOIN pieces USING ("@sequence") GROUP BY "group")
+        GROUP BY events ORDER BY events"""
+    ).fetchall()
+    return dict(rows)
+
+
+@dataclass(frozen=True)
+class LengthSummary:
+    """What a distribution of lengths comes down to, in events."""
+
+    median: int
+    nearly_all: int  # 95 % of the sequences are not longer
+    longest: int
+    sequences: int
+    split: int  # sequences that are longer than the cut allows
+
+
+def summarise(lengths: Mapping[int, int], most: int) -> LengthSummary:
+    """Summarise lengths (events -> sequences) under a cut at `most` events."""
+    sequences = sum(lengths.values())
+    return LengthSummary(
+        median=_quantile(lengths, 0.5 * sequences),
+        nearly_all=_quantile(lengths, 0.95 * sequences),
+        longest=max(lengths),
+        sequences=sequences,
+        split=sum(number for length, number in lengths.items() if length > most),
+    )
+
+
+def _quantile(lengths: Mapping[int, int], wanted: float) -> int:
+    """Return the shortest length that `wanted` sequences do not exceed."""
+    reached = 0
+    for length in sorted(lengths):
+        reached += lengths[length]
+        if reached >= wanted:
+            return length
+    return max(lengths)

@@ -1,0 +1,136 @@
+"""The words that shops name their columns with, in English and in Chinese."""
+
+import re
+from typing import Final
+
+
+def _each(words: str) -> tuple[str, ...]:
+    return tuple(words.split())
+
+
+# Words in a column's name, the more telling first.
+PEOPLE: Final = _each(
+    "user customer buyer visitor member account client shopper reviewer player uid person actor"
+)
+ACTORS: Final = (*PEOPLE, *_each("author seq trace case shop seller merchant store ip"))
+SESSIONS: Final = _each("session visit")
+ITEMS: Final = _each(
+    "item product sku asin article goods listing offer movie book song reference content page url "
+    "shop store merchant seller"
+)
+ACTIONS: Final = _each(
+    "action event activity behavior behaviour operation verb template type method"
+)
+AMOUNTS: Final = _each("amount price total revenue paid cost gmv value spend")
+TIMES: Final = _each("time timestamp ts date datetime created at day when")
+EVENT_IDS: Final = {(word, "id") for word in ("event", "log", "click", "request", "message")}
+
+# Times of something else than the event, and words that describe somebody instead of naming him.
+OTHER_TIMES: Final = {
+    *_each("birth birthday birthdate dob registered registration register signup joined expiry"),
+    *_each("expire expires expiration updated modified delivered refunded"),
+}
+DESCRIPTIONS: Final = {
+    *_each("agent age gender sex type level group segment city country region label tag tags"),
+    *_each("status category brand title count"),
+}
+
+ENTITIES: Final = {
+    *ACTORS,
+    *_each("device_id user_agent card coupon voucher fingerprint iban cookie referrer session"),
+}
+CODES: Final = {
+    *_each("app os channel device platform browser country region city category brand code"),
+    *_each("language currency status version gender type level"),
+}
+PERSONAL: Final = {
+    *_each("email mail phone mobile firstname lastname surname fullname birthday birthdate"),
+    *_each("address street passport ssn"),
+}
+LABELS: Final = {
+    *_each("label fraud fraudulent spam spammer anomaly abuse abusive target outcome attributed"),
+    *_each("churned converted chargeback brushed"),
+}
+
+# Values that are what somebody did, in logs whose columns have no telling name.
+DEEDS: Final = {
+    *_each("view pv click cart fav favorite buy purchase order pay checkout search login logout"),
+    *_each("add_to_cart addtocart remove_from_cart impression share like review refund"),
+    *_each("浏览 点击 加购 收藏 购买 下单 支付 搜索 登录 评价 退款 瀏覽 點擊 購買 下單"),
+}
+
+# Chinese words (simplified) and the English ones they count as; the longest is taken first.
+_CHINESE: Final = {
+    **{"用户": "user", "用户名": "user name", "买家": "buyer", "会员": "member"},
+    **{"顾客": "customer", "客户": "customer", "消费者": "customer", "访客": "visitor"},
+    **{"账号": "account", "帐号": "account", "账户": "account", "帐户": "account"},
+    **{"评论人": "reviewer", "卖家": "seller", "商家": "merchant", "商户": "merchant"},
+    **{"店铺": "shop", "店": "shop", "商店": "shop", "门店": "store", "网店": "shop"},
+    **{"商品": "item", "产品": "product", "宝贝": "item", "货品": "goods", "货号": "sku id"},
+    **{"页面": "page", "链接": "url", "网址": "url", "内容": "content"},
+    **{"行为": "behavior", "操作": "operation", "动作": "action", "事件": "event"},
+    **{"活动": "campaign", "类型": "type", "方式": "way", "日志": "log", "流水号": "log id"},
+    **{"时间": "time", "时间戳": "timestamp", "日期": "date", "时刻": "time"},
+    **{"创建": "created", "更新": "updated", "修改": "modified", "注册": "registered"},
+    **{"出生": "birth", "生日": "birthday", "到期": "expiry", "过期": "expiry"},
+    **{"金额": "amount", "价格": "price", "单价": "price", "售价": "price", "价钱": "price"},
+    **{"总价": "total", "总额": "total", "实付": "paid", "费用": "cost", "成交额": "gmv"},
+    **{"数量": "quantity", "件数": "quantity", "次数": "count", "评分": "rating"},
+    **{"会话": "session", "访问": "visit", "订单": "order", "编号": "id", "号码": "id"},
+    **{"号": "id", "编码": "code", "代码": "code", "标识": "id", "序号": "row"},
+    **{
+        "设备": "device",
+        "装置": "device",
+        "机型": "model",
+        "型号": "model",
+        "系统": "os",
+        "平台": "platform",
+    },
+    **{"渠道": "channel", "浏览器": "browser", "版本": "version", "语言": "language"},
+    **{"手机型号": "model", "手机": "phone", "手机号": "phone", "电话": "phone"},
+    **{"邮箱": "email", "邮件": "email", "电邮": "email", "信箱": "email", "地址": "address"},
+    **{"姓名": "fullname", "收货人": "fullname", "收件人": "fullname", "身份证": "passport"},
+    **{"城市": "city", "省份": "region", "省": "region", "地区": "region", "区域": "region"},
+    **{"国家": "country", "街道": "street", "类目": "category", "类别": "category"},
+    **{"分类": "category", "品类": "category", "品牌": "brand", "标签": "label"},
+    **{"币种": "currency", "货币": "currency", "状态": "status", "性别": "gender"},
+    **{"年龄": "age", "等级": "level", "级别": "level", "名称": "name", "标题": "title"},
+    **{"昵称": "name", "优惠券": "coupon", "优惠码": "coupon", "银行卡": "card"},
+    **{"欺诈": "fraud", "作弊": "abuse", "刷单": "brushed", "异常": "anomaly", "垃圾": "spam"},
+}
+_TRADITIONAL: Final = str.maketrans(
+    "戶買會員顧帳賬號訪評論賣鋪門網產寶貨頁鏈內為動類時間創註冊過價錢總額實費數話訂單編碼標識"
+    "設備機統臺瀏覽覽語電話郵證區國務貨幣狀態齡級稱題優銀詐異開購點擊裝籤別",
+    "户买会员顾帐账号访评论卖铺门网产宝货页链内为动类时间创注册过价钱总额实费数话订单编码标识"
+    "设备机统台浏览览语电话邮证区国务货币状态龄级称题优银诈异开购点击装签别",
+)
+_CHINESE_RUN = "[\u4e00-\u9fff]+"
+_LONGEST_FIRST = re.compile("|".join(sorted(_CHINESE, key=len, reverse=True)))
+
+
+def words_of(name: str) -> list[str]:
+    """Split a column's name into English words: `userID` -> user, id; `用户ID` -> user, id."""
+    translated = re.sub(_CHINESE_RUN, _in_english, name)
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", translated)
+    words = re.findall(r"[a-z]+|\d+", spaced.lower())
+    return list(dict.fromkeys(part for word in words for part in _unglue(word)))
+
+
+def _in_english(run: re.Match[str]) -> str:
+    simplified = run.group().translate(_TRADITIONAL)
+    known = _LONGEST_FIRST.findall(simplified)
+    return f" {' '.join(_CHINESE[word] for word in known)} "
+
+
+def _unglue(word: str) -> list[str]:
+    """Part what is written together: `userid` -> user, id."""
+    stem = word.removesuffix("id")
+    if stem != word and stem in {*ACTORS, *ITEMS, "order", "session", "device"}:
+        return [stem, "id"]
+    return [word]
+
+
+def is_known_name(name: str) -> bool:
+    """Tell whether `name` reads like the name of a column."""
+    known = {*ACTORS, *ITEMS, *ACTIONS, *AMOUNTS, *TIMES, "session", "id"}
+    return bool(known & set(words_of(name)))
