@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from core.errors import BadInput
+
 MARK, PART, BREAK, DELIMITER = "\x02", "\x1f", "\x1e", "\x01"
 _CHUNK = 1 << 22
+_LONGEST_LINE = 1 << 23  # characters
 _LONGEST_RECORD = 100  # lines; a quote that is still open then was never meant to be one
-_RESERVED = {ord(char): " " for char in (MARK, PART, BREAK, DELIMITER, "\0")}
+RESERVED = {ord(char): " " for char in (MARK, PART, BREAK, DELIMITER, "\0")}
 
 csv.field_size_limit(1 << 27)
 
@@ -30,14 +33,26 @@ def stage_lines(plain: Path, target: Path, encoding: str, limit: int | None = No
         target.open("w", encoding="utf-8", newline="\n") as staged,
     ):
         staged.write(MARK)
-        read = 0
+        read = unbroken = 0
         while text := source.read(_CHUNK if limit is None else min(_CHUNK, limit - read)):
             read += len(text)
+            unbroken = _unbroken(text, unbroken)
+            if unbroken > _LONGEST_LINE:
+                raise BadInput(
+                    f"'{plain.name}' has a line of more than {_LONGEST_LINE:,} characters. "
+                    "Accepted: one event per line; is it a log in text?"
+                )
             if limit is not None and read >= limit and "\n" in text:
                 text = text[: text.rindex("\n")]
             has_quotes = has_quotes or '"' in text
-            staged.write(text.translate(_RESERVED).replace("\n", "\n" + MARK))
+            staged.write(text.translate(RESERVED).replace("\n", "\n" + MARK))
     return has_quotes
+
+
+def _unbroken(text: str, before: int) -> int:
+    """Return how long the last line is that `text` goes on with or starts."""
+    last = text.rfind("\n")
+    return before + len(text) if last < 0 else len(text) - last - 1
 
 
 def stage_records(lines: Path, target: Path, delimiter: str) -> None:
@@ -54,8 +69,9 @@ def stage_records(lines: Path, target: Path, delimiter: str) -> None:
 def records(source: TextIO, delimiter: str) -> Iterator[tuple[int, str, list[str]]]:
     """Yield line number, raw text and fields of every record.
 
-    A record whose number of fields differs from the first one's and that spans lines was opened
-    by a stray quote: its first line is taken alone and the rest is read again.
+    A record that spans lines and whose number of fields differs from the first one's was opened
+    by a stray quote: its first line is taken alone and the rest is read again. So is the first
+    record if its quotes do not add up.
     """
     numbered = enumerate((line[1:].removesuffix("\n") for line in source), start=1)
     waiting: deque[tuple[int, str]] = deque()
@@ -64,7 +80,8 @@ def records(source: TextIO, delimiter: str) -> Iterator[tuple[int, str, list[str
         if not (len(taken) == 1 and not taken[0][1].strip()):
             raw = "\n".join(text for _, text in taken)
             fields = _parse(raw, delimiter)
-            if len(taken) > 1 and expected is not None and len(fields) != expected:
+            fits = len(fields) == expected if expected else _adds_up(raw, delimiter)
+            if len(taken) > 1 and not fits:
                 waiting.extendleft(reversed(taken[1:]))
                 raw = taken[0][1]
                 fields = _parse(raw, delimiter)
@@ -76,11 +93,13 @@ def _next_record(
     numbered: Iterator[tuple[int, str]], waiting: deque[tuple[int, str]], delimiter: str
 ) -> list[tuple[int, str]]:
     taken: list[tuple[int, str]] = []
-    while len(taken) < _LONGEST_RECORD:
+    size = 0
+    while len(taken) < _LONGEST_RECORD and size <= _LONGEST_LINE:
         following = waiting.popleft() if waiting else next(numbered, None)
         if following is None:
             break
         taken.append(following)
+        size += len(following[1])
         if not _is_open(taken, delimiter):
             break
     return taken
@@ -96,6 +115,14 @@ def _is_open(taken: list[tuple[int, str]], delimiter: str) -> bool:
     except csv.Error as error:
         return "unexpected end" in str(error)
     return False
+
+
+def _adds_up(raw: str, delimiter: str) -> bool:
+    try:
+        next(csv.reader([raw], delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return True
 
 
 def _parse(raw: str, delimiter: str) -> list[str]:
