@@ -25,13 +25,20 @@ def unique_names(raw: list[str]) -> list[str]:
         )
     columns: dict[str, str] = {}  # in lower case -> as named
     for number, name in enumerate(raw, start=1):
-        column = base = tidy(name[:_LONGEST_NAME].replace("\0", " ")) or f"column_{number}"
+        column = base = _tidy_for_good(name[:_LONGEST_NAME]) or f"column_{number}"
         again = 1
         while column.lower() in columns:
             again += 1
             column = f"{base}_{again}"
         columns[column.lower()] = column
     return list(columns.values())
+
+
+def _tidy_for_good(name: str) -> str:
+    """Tidy until nothing changes: a mapping tidies the names it is given once more."""
+    while (tidied := tidy(name)) != name:
+        name = tidied
+    return name
 
 
 def check_same_columns(firsts: list[list[str]]) -> None:

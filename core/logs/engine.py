@@ -14,6 +14,9 @@ from core.errors import BadInput
 # What stands for "nothing" in the logs we met.
 MISSING = ("", "NULL", "null", "None", "nan", "NaN", "\\N")
 
+# A damaged file raises any error but those of a statement that is wrong in itself.
+_OUR_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+
 _MACROS = rf"""
 CREATE MACRO value_of(x) AS CASE
     WHEN trim(x) IN ({", ".join(f"'{word}'" for word in MISSING)}) THEN NULL ELSE trim(x) END;
@@ -63,7 +66,9 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         con.execute(_MACROS)
         yield con
-    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+    except duckdb.Error as error:
+        if isinstance(error, _OUR_MISTAKES):
+            raise
         raise BadInput(f"The file cannot be read: {error}. It may be damaged.") from error
     finally:
         con.close()
