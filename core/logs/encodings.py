@@ -16,6 +16,7 @@ _BYTE_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_FEW = 4  # stray control bytes that a small file may hold
 _LEAST_NULS = 0.05  # share of the bytes of UTF-16: those of digits, delimiters and line ends
 
 # Every pair of bytes of a Chinese text, and the pairs that are common characters or punctuation.
@@ -63,7 +64,7 @@ def _guess_encoding(head: bytes, name: str) -> str:
 
 
 def _has_control_bytes(text: bytes) -> bool:
-    return sum(text.count(bytes([byte])) for byte in range(9)) > len(text) // 1000
+    return sum(text.count(bytes([byte])) for byte in range(9)) > max(_FEW, len(text) // 1000)
 
 
 def _guess_utf16(head: bytes) -> str | None:

@@ -69,9 +69,9 @@ def stage_records(lines: Path, target: Path, delimiter: str) -> None:
 def records(source: TextIO, delimiter: str) -> Iterator[tuple[int, str, list[str]]]:
     """Yield line number, raw text and fields of every record.
 
-    A record that spans lines and whose number of fields differs from the first one's was opened
-    by a stray quote: its first line is taken alone and the rest is read again. So is the first
-    record if its quotes do not add up.
+    A record that spans lines was opened by a stray quote if its number of fields differs from the
+    first one's or its quotes do not add up: then its first line is taken alone and the rest is read
+    again.
     """
     numbered = enumerate((line[1:].removesuffix("\n") for line in source), start=1)
     waiting: deque[tuple[int, str]] = deque()
@@ -80,8 +80,9 @@ def records(source: TextIO, delimiter: str) -> Iterator[tuple[int, str, list[str
         if not (len(taken) == 1 and not taken[0][1].strip()):
             raw = "\n".join(text for _, text in taken)
             fields = _parse(raw, delimiter)
-            fits = len(fields) == expected if expected else _adds_up(raw, delimiter)
-            if len(taken) > 1 and not fits:
+            if len(taken) > 1 and not (
+                len(fields) == (expected or len(fields)) and _adds_up(raw, delimiter)
+            ):
                 waiting.extendleft(reversed(taken[1:]))
                 raw = taken[0][1]
                 fields = _parse(raw, delimiter)

@@ -104,7 +104,7 @@ def _unzip(path: Path, scratch: Path, room: _Room, limit: int | None) -> list[Pa
         for member in members:
             # The name is only a label: no part of it decides where the file is written.
             with archive.open(member) as stream:
-                target = _target(scratch, PurePosixPath(member.filename).name)
+                target = _target(scratch, _name_of(member))
                 plain.append(_copy(stream, target, room, limit))
     return plain
 
@@ -115,9 +115,13 @@ def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         for member in sorted(archive.infolist(), key=lambda member: member.filename)
         if not member.is_dir()
         and not member.filename.startswith("__MACOSX/")
-        and not PurePosixPath(member.filename).name.startswith(".")
+        and not re.match(r"\.[^.]", _name_of(member))
         and member.file_size
     ]
+
+
+def _name_of(member: zipfile.ZipInfo) -> str:
+    return PurePosixPath(member.filename.replace("\\", "/")).name
 
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
