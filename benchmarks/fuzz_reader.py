@@ -29,9 +29,11 @@ from benchmarks.workbooks import rows_of, write_workbook
 from core.errors import BadInput
 from core.logs.engine import connect, scratch_folder
 from core.logs.events import create_preview
-from core.logs.mapping import Mapping
+from core.logs.lines import RESERVED
+from core.logs.mapping import Format, Mapping
 from core.logs.proposal import complete
 from core.logs.reader import Source, open_log
+from core.logs.sources import container_of
 
 _PATIENCE = 60  # seconds per file
 
@@ -45,8 +47,10 @@ def rows_add_up(path: Path) -> int | None:
             source = open_log(con, path, scratch)
             rows = con.execute('SELECT "@row", "@line", "@text" FROM source ORDER BY 1').fetchall()
             counted = _count(con, source)
+            left_out = _lines_left_out(path, source.format, rows)
     except BadInput:
         return None
+    assert len(left_out) <= source.format.header or left_out == list(range(left_out[0], rows[0][1]))
     assert counted is None or counted == len(rows)
     assert [row for row, _, _ in rows] == list(range(1, len(rows) + 1))
     assert all(line >= 1 and text is not None for _, line, text in rows)
@@ -62,6 +66,16 @@ def _count(con: duckdb.DuckDBPyConnection, source: Source) -> int | None:
             continue
         return counts.accepted + counts.rejected + counts.duplicate
     return None
+
+
+def _lines_left_out(path: Path, format: Format, rows: list[tuple[int, int, str]]) -> list[int]:
+    """Return the numbers of the lines of a text that are neither blank nor in any row."""
+    if container_of(path) != "text" or format.kind == "json":
+        return []
+    text = path.read_text(encoding=format.encoding, errors="replace").translate(RESERVED)
+    kept = {line + n for _, line, raw in rows for n in range(raw.count("\n") + 1)}
+    numbered = enumerate(text.split("\n"), start=1)
+    return [number for number, line in numbered if line.strip() and number not in kept]
 
 
 def _as_actor(column: str) -> Mapping:

@@ -39,6 +39,7 @@ ROWS = [("u1", "view", "007"), ("u2", "buy", None)]
         ("gb18030", "用户,动作,商品\n张三,浏览,手机壳\n李四,加入购物车,连衣裙\n王五,下单,运动鞋\n"),
         ("big5", "用戶,動作,商品\n張三,瀏覽,手機殼\n李四,加入購物車,連衣裙\n王五,下單,運動鞋\n"),
         ("latin-1", "user,city,item\nu1,Århus,1\nu2,Älmhult,2\nu3,Málaga,3\nu4,Cœur,4\n"),
+        ("latin-1", "user,city\nu1,Århus\nu2,Älmhult\nu3,Ånge\n"),
         ("cp1252", "user,city,price\nu1,Århus,5 €\nu2,Besançon,“2”\n"),
     ],
 )
@@ -206,6 +207,14 @@ def test_an_array_larger_than_the_window_is_read_whole(
     some = opened(write(json.dumps(events), "log.json"), limit=1000)
     assert 10 < len(some.rows) < 50
     assert some.refused == []
+
+
+def test_a_number_that_the_window_cuts_is_kept_whole(
+    write: Write, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.logs.json_records._CHUNK", 7)
+    found = opened(write('[{"user": 1}, 1234567890, 1234567, 12345678901]', "log.json"))
+    assert [text for _, _, text in found.refused] == ["1234567890", "1234567", "12345678901"]
 
 
 def test_an_object_with_several_arrays_is_refused(write: Write, opened: Open) -> None:
