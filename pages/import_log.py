@@ -37,8 +37,9 @@ def choose_file() -> None:
     """Offer a drop zone and a path, then start again with the file in the URL."""
     uploaded = st.file_uploader("Drop a log here", key="upload")
     st.caption(
-        "One row per event: CSV, TSV, text in columns, JSON lines or Parquet; gzip, zstd and zip "
-        "are fine. Up to 500 MB here; for more, put the file on the server and name its path."
+        "One row per event: CSV, TSV, text in columns, JSON, Excel, web-server access logs or "
+        "Parquet; gzip, zstd, bzip2 and zip are fine. Up to 500 MB here; for more, put the file "
+        "on the server and name its path."
     )
     given = st.text_input("Or a path on the server", placeholder="/data/logs/october.csv.gz")
     path = keep_upload(uploaded) if uploaded is not None else Path(given.strip()) if given else None

@@ -1,5 +1,6 @@
 """The DuckDB connection that imports run in: bounded, spilling, in UTC."""
 
+import glob
 import os
 import shutil
 import tempfile
@@ -21,6 +22,9 @@ _LONGEST = max(map(len, MISSING))
 def _is_missing(x: str) -> str:
     return "(" + " OR ".join(f"{x} = '{word}'" for word in MISSING) + ")"  # IN would be a join
 
+
+# A damaged file raises any error but those of a statement that is wrong in itself.
+_OUR_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 
 # Trimming and comparing cost more than reading: only where a cell can need them.
 _MACROS = rf"""
@@ -64,7 +68,9 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         con.execute(_MACROS)
         yield con
-    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+    except duckdb.Error as error:
+        if isinstance(error, _OUR_MISTAKES):
+            raise
         raise BadInput(f"The file cannot be read: {error}. It may be damaged.") from error
     finally:
         con.close()
@@ -85,6 +91,11 @@ def one_row(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
 def quoted(name: str) -> str:
     """Return `name` as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def file_literal(path: Path) -> str:
+    """Return a path as an SQL string that names this file only, whatever signs it holds."""
+    return literal(glob.escape(str(path)))
 
 
 def literal(value: str) -> str:

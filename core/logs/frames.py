@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 
 from core.errors import NotFound
-from core.logs.engine import connect, literal, quoted, scratch_folder
+from core.logs.engine import connect, file_literal, quoted, scratch_folder
 from core.logs.mapping import Mapping
 from core.schema import Column
 from core.store.home import Home
@@ -35,13 +35,13 @@ def partitions(home: Home, dataset_id: str) -> int:
 def read_sequences(home: Home, dataset_id: str) -> pd.DataFrame:
     """Return all sequences with their profile, in the order of their events."""
     path = _folder(home, dataset_id) / "sequences.parquet"
-    return _query(f"SELECT * FROM read_parquet({literal(str(path))})")
+    return _query(f"SELECT * FROM read_parquet({file_literal(path)})")
 
 
 def read_rejected(home: Home, dataset_id: str) -> pd.DataFrame:
     """Return the rejected rows: line, reason, raw text."""
     path = _folder(home, dataset_id) / "rejected.parquet"
-    return _query(f"SELECT * FROM read_parquet({literal(str(path))})")
+    return _query(f"SELECT * FROM read_parquet({file_literal(path)})")
 
 
 def read_events(
@@ -68,7 +68,7 @@ def read_events(
     given = {column: list(values) for column, values in wanted.items() if values is not None}
     if given and partition is None:
         parts = _parts_with(home, dataset_id, parts, given)
-    files = ", ".join(literal(str(part)) for part in parts)
+    files = ", ".join(file_literal(part) for part in parts)
     return _query(
         f"""SELECT * EXCLUDE (filename, file_row_number)
         FROM read_parquet([{files}], filename = true, file_row_number = true)
@@ -94,7 +94,7 @@ def _parts_with(
     """Return the parts that hold the wanted sequences or actors (one part when there is none)."""
     path = _folder(home, dataset_id) / "sequences.parquet"
     found = _query(
-        f"""SELECT DISTINCT "partition" FROM read_parquet({literal(str(path))})
+        f"""SELECT DISTINCT "partition" FROM read_parquet({file_literal(path)})
         WHERE {_among(given)} ORDER BY 1""",
         list(given.values()),
     )

@@ -12,59 +12,47 @@ from pathlib import Path
 from typing import TextIO
 
 from core.errors import BadInput
-from core.logs.sources import ACCEPTED
 
 MARK, PART, BREAK, DELIMITER = "\x02", "\x1f", "\x1e", "\x01"
 _CHUNK = 1 << 22
-_HEAD = 1 << 18  # characters that the layout is guessed from
+_LONGEST_LINE = 1 << 23  # characters
 _LONGEST_RECORD = 100  # lines; a quote that is still open then was never meant to be one
-_RESERVED = {ord(char): " " for char in (MARK, PART, BREAK, DELIMITER, "\0")}
+RESERVED = {ord(char): " " for char in (MARK, PART, BREAK, DELIMITER, "\0")}
 
 csv.field_size_limit(1 << 27)
 
 
-def head_of(plain: Path, encoding: str) -> str:
-    """Return the first whole lines of a file, without blank ones.
+def stage_lines(plain: Path, target: Path, encoding: str, limit: int | None = None) -> bool:
+    """Write the lines of `plain` to `target`, in UTF-8; tell whether any holds a quote.
 
-    Raises
-    ------
-    BadInput
-        If there is none.
+    With a `limit` (characters) the last, broken line is left out.
     """
-    with plain.open(encoding=encoding, errors="replace") as stream:
-        text = stream.read(_HEAD)
-    if len(text) == _HEAD and "\n" in text:
-        text = text[: text.rindex("\n")]
-    lines = [line for line in text.translate(_RESERVED).split("\n") if line.strip()]
-    if not lines:
-        raise BadInput(f"The file holds no line with anything on it. {ACCEPTED}.")
-    return "\n".join(lines)
-
-
-def cut_short(plain: Path, scratch: Path, encoding: str, limit: int) -> Path:
-    """Return a file with the first whole lines of `plain`, of about `limit` bytes."""
-    line_end = "\n\n".encode(encoding).removeprefix("\n".encode(encoding))
-    if plain.stat().st_size <= limit:
-        return plain
-    with plain.open("rb") as stream:
-        head = stream.read(limit)
-    short = scratch / f"{len(list(scratch.iterdir()))}-{plain.name}"
-    short.write_bytes(head[: head.rfind(line_end)] + line_end)
-    return short
-
-
-def stage_lines(plain: Path, target: Path, encoding: str) -> bool:
-    """Write the lines of `plain` to `target`, in UTF-8; tell whether any holds a quote."""
     has_quotes = False
     with (
         plain.open(encoding=encoding, errors="replace") as source,
         target.open("w", encoding="utf-8", newline="\n") as staged,
     ):
         staged.write(MARK)
-        while text := source.read(_CHUNK):
+        read = unbroken = 0
+        while text := source.read(_CHUNK if limit is None else min(_CHUNK, limit - read)):
+            read += len(text)
+            unbroken = _unbroken(text, unbroken)
+            if unbroken > _LONGEST_LINE:
+                raise BadInput(
+                    f"'{plain.name}' has a line of more than {_LONGEST_LINE:,} characters. "
+                    "Accepted: one event per line; is it a log in text?"
+                )
+            if limit is not None and read >= limit and "\n" in text:
+                text = text[: text.rindex("\n")]
             has_quotes = has_quotes or '"' in text
-            staged.write(text.translate(_RESERVED).replace("\n", "\n" + MARK))
+            staged.write(text.translate(RESERVED).replace("\n", "\n" + MARK))
     return has_quotes
+
+
+def _unbroken(text: str, before: int) -> int:
+    """Return how long the last line is that `text` goes on with or starts."""
+    last = text.rfind("\n")
+    return before + len(text) if last < 0 else len(text) - last - 1
 
 
 def stage_records(lines: Path, target: Path, delimiter: str) -> None:
@@ -81,8 +69,9 @@ def stage_records(lines: Path, target: Path, delimiter: str) -> None:
 def records(source: TextIO, delimiter: str) -> Iterator[tuple[int, str, list[str]]]:
     """Yield line number, raw text and fields of every record.
 
-    A record whose number of fields differs from the first one's and that spans lines was opened
-    by a stray quote: its first line is taken alone and the rest is read again.
+    A record that spans lines was opened by a stray quote if its number of fields differs from the
+    first one's or its quotes do not add up: then its first line is taken alone and the rest is read
+    again.
     """
     numbered = enumerate((line[1:].removesuffix("\n") for line in source), start=1)
     waiting: deque[tuple[int, str]] = deque()
@@ -91,7 +80,9 @@ def records(source: TextIO, delimiter: str) -> Iterator[tuple[int, str, list[str
         if not (len(taken) == 1 and not taken[0][1].strip()):
             raw = "\n".join(text for _, text in taken)
             fields = _parse(raw, delimiter)
-            if len(taken) > 1 and expected is not None and len(fields) != expected:
+            if len(taken) > 1 and not (
+                len(fields) == (expected or len(fields)) and _adds_up(raw, delimiter)
+            ):
                 waiting.extendleft(reversed(taken[1:]))
                 raw = taken[0][1]
                 fields = _parse(raw, delimiter)
@@ -103,11 +94,13 @@ def _next_record(
     numbered: Iterator[tuple[int, str]], waiting: deque[tuple[int, str]], delimiter: str
 ) -> list[tuple[int, str]]:
     taken: list[tuple[int, str]] = []
-    while len(taken) < _LONGEST_RECORD:
+    size = 0
+    while len(taken) < _LONGEST_RECORD and size <= _LONGEST_LINE:
         following = waiting.popleft() if waiting else next(numbered, None)
         if following is None:
             break
         taken.append(following)
+        size += len(following[1])
         if not _is_open(taken, delimiter):
             break
     return taken
@@ -123,6 +116,14 @@ def _is_open(taken: list[tuple[int, str]], delimiter: str) -> bool:
     except csv.Error as error:
         return "unexpected end" in str(error)
     return False
+
+
+def _adds_up(raw: str, delimiter: str) -> bool:
+    try:
+        next(csv.reader([raw], delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return True
 
 
 def _parse(raw: str, delimiter: str) -> list[str]:

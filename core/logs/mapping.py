@@ -70,6 +70,7 @@ class Format(_Strict):
     header: bool = True
     delimiter: str | None = None
     encoding: str = "utf-8"
+    sheet: str | None = None  # of a workbook; None: the first that has rows
 
 
 class SequenceRule(_Strict):

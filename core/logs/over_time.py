@@ -1,5 +1,7 @@
 """How many events of each action happened when, counted where the events lie."""
 
+import glob
+
 import pandas as pd
 
 from core.logs.engine import connect, literal, one_row, scratch_folder
@@ -17,7 +19,8 @@ def step_for(seconds: float) -> int:
 
 def actions_over_time(home: Home, dataset_id: str) -> pd.DataFrame:
     """Return ts (start of an interval), action and events; empty when the log has no time."""
-    files = literal(str(home.dataset_dir(dataset_id) / "events" / "part-*.parquet"))
+    folder = glob.escape(str(home.dataset_dir(dataset_id) / "events"))
+    files = literal(f"{folder}/part-*.parquet")
     with scratch_folder() as scratch, connect(scratch) as con:
         (span,) = one_row(con, f"SELECT epoch(max(ts) - min(ts)) FROM read_parquet({files})")
         step = step_for(span or 0.0)

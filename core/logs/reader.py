@@ -5,8 +5,7 @@ there are several), `@text` (the row as written), `@refused` (why it cannot be u
 one VARCHAR column per source column.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,21 +13,22 @@ import duckdb
 
 from core.errors import BadInput
 from core.logs import regular
-from core.logs.engine import literal, quoted
-from core.logs.lines import (
-    BREAK,
-    DELIMITER,
-    PART,
-    cut_short,
-    head_of,
-    stage_lines,
-    stage_records,
-)
-from core.logs.mapping import Format, tidy
-from core.logs.sniffing import guess_encoding, guess_layout, split_fields
-from core.logs.sources import ACCEPTED, find_files, is_parquet, unpack
+from core.logs.access_log import create_view_of_accesses
+from core.logs.columns import check_same_columns, select_cells, unique_names
+from core.logs.encodings import encoding_of
+from core.logs.engine import file_literal, literal
+from core.logs.excel import open_excel
+from core.logs.fixed_width import create_view_of_fixed, cut, find_gaps
+from core.logs.json_columns import create_view_of_json, load_elements
+from core.logs.json_records import stage_elements
+from core.logs.lines import BREAK, DELIMITER, MARK, PART, stage_lines, stage_records
+from core.logs.mapping import Format
+from core.logs.parquet import open_parquet
+from core.logs.sniffing import HEAD, first_lines, guess_kind, guess_layout, read_head, split_fields
+from core.logs.sources import ACCEPTED, container_of, find_files
+from core.logs.unpacking import unpack
 
-_UTF8 = ("utf-8", "utf-8-sig", "ascii")
+_UTF8 = {"utf-8", "utf-8-sig", "ascii"}
 _LONGEST_LINE = 1 << 26  # bytes
 
 
@@ -62,54 +62,45 @@ def open_log(
     BadInput
         If there is nothing that can be read as a log.
     """
-    plain = [
-        part
-        for file in find_files(path)
-        for part in unpack(file, scratch, None if limit is None else 4 * limit)
-    ]
-    if is_parquet(plain[0]):
-        columns = _open_parquet(con, plain)
-        return Source(Format(kind="parquet"), columns)
-    if format is not None and format.kind == "parquet":
-        raise BadInput(f"'{path.name}' is not Parquet, though the mapping says so. {ACCEPTED}.")
+    try:
+        plain = [
+            part
+            for file in find_files(path)
+            for part in unpack(file, scratch, None if limit is None else 4 * limit)
+        ]
+        return _open_plain(con, plain, scratch, format, limit)
+    except OSError as error:
+        raise BadInput(f"'{error.filename or path}' cannot be read: {error.strerror}.") from error
+
+
+def _open_plain(
+    con: duckdb.DuckDBPyConnection,
+    plain: list[Path],
+    scratch: Path,
+    format: Format | None,
+    limit: int | None,
+) -> Source:
+    containers = [container_of(file) for file in plain]
+    _check_same_kind(plain, containers)
+    if containers[0] == "parquet":
+        return Source(Format(kind="parquet"), open_parquet(con, plain))
+    if containers[0] == "excel":
+        return Source(*open_excel(con, plain, scratch, format))
+    if format is not None and format.kind in ("parquet", "excel"):
+        raise BadInput(
+            f"'{plain[0].name}' is not {format.kind.title()}, though the mapping says so. "
+            f"{ACCEPTED}."
+        )
     return _open_text(con, plain, scratch, format, limit)
 
 
-def _open_parquet(con: duckdb.DuckDBPyConnection, files: list[Path]) -> list[str]:
-    names = ", ".join(literal(str(file)) for file in files)
-    reading = f"read_parquet([{names}], union_by_name = true)"
-    try:
-        described = con.execute(f"DESCRIBE FROM {reading}").fetchall()
-    except duckdb.Error as error:
-        raise BadInput(f"The Parquet file cannot be read ({error}). It may be cut off.") from error
-    raw = [row[0] for row in described]
-    columns = _unique(raw)
-    cells = ", ".join(
-        f"{_as_text(name, kind)} AS {quoted(column)}"
-        for column, (name, kind, *_) in zip(columns, described, strict=True)
-    )
-    together = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in raw)
-    con.execute(
-        f"""CREATE VIEW source AS SELECT row_number() OVER () AS "@row",
-            file_row_number + 1 AS "@line",
-            {"parse_filename(filename)" if len(files) > 1 else "NULL"} AS "@file",
-            CAST(to_json(struct_pack({together})) AS VARCHAR) AS "@text",
-            CAST(NULL AS VARCHAR) AS "@refused", {cells}
-        FROM read_parquet([{names}], union_by_name = true, filename = true,
-                          file_row_number = true)"""
-    )
-    return columns
-
-
-def _as_text(name: str, kind: str) -> str:
-    column = quoted(name)
-    if kind in ("DOUBLE", "FLOAT"):  # identifiers that pandas turned into floats
-        whole = f"CAST(CAST({column} AS BIGINT) AS VARCHAR)"
-        return (
-            f"CASE WHEN {column} = floor({column}) AND abs({column}) < 1e15 THEN {whole} "
-            f"ELSE value_of(CAST({column} AS VARCHAR)) END"
-        )
-    return f"value_of(CAST({column} AS VARCHAR))"
+def _check_same_kind(plain: list[Path], kinds: Sequence[str]) -> None:
+    for file, kind in zip(plain, kinds, strict=True):
+        if kind != kinds[0]:
+            raise BadInput(
+                f"The files are of different kinds: '{plain[0].name}' is {kinds[0]}, "
+                f"'{file.name}' is {kind}. Accepted: files of one kind with the same columns."
+            )
 
 
 def _open_text(
@@ -119,64 +110,84 @@ def _open_text(
     format: Format | None,
     limit: int | None,
 ) -> Source:
-    given = format is not None and "encoding" in format.model_fields_set
-    encoding = format.encoding if format is not None and given else guess_encoding(plain[0])
-    with _decodable(encoding):
-        firsts = [head_of(file, encoding) for file in plain]
-        layout = guess_layout(firsts[0], encoding, format)
-        if limit is not None:
-            plain = [cut_short(file, scratch, encoding, limit) for file in plain]
-        if layout.kind == "csv":
-            return Source(layout, _open_delimited(con, plain, scratch, layout, firsts))
-        staged, _ = _stage(plain, scratch, encoding)
+    encodings = [encoding_of(file, format) for file in plain]
+    heads = [read_head(file, encoding) for file, encoding in zip(plain, encodings, strict=True)]
+    if format is None or "kind" not in format.model_fields_set:
+        _check_same_kind(plain, [guess_kind(head) for head in heads])
+    layout = guess_layout(heads[0], encodings[0], format)
+    if layout.kind == "json":
+        elements = [scratch / f"{number}.elements" for number in range(len(plain))]
+        for file, target, encoding in zip(plain, elements, encodings, strict=True):
+            stage_elements(file, target, encoding, limit)
+        load_elements(con, [file.name for file in plain], elements)
+        return Source(layout, create_view_of_json(con))
+    if layout.kind == "csv" and {*encodings} <= _UTF8:
+        columns = _open_regular(con, plain, scratch, layout, heads, limit)
+        if columns is not None:
+            return Source(layout, columns)
+    staged = [scratch / f"{number}-{file.name[-60:]}.lines" for number, file in enumerate(plain)]
+    has_quotes = False
+    for file, target, encoding in zip(plain, staged, encodings, strict=True):
+        has_quotes |= stage_lines(file, target, encoding, limit)
+    if layout.kind == "csv":
+        return Source(layout, _open_delimited(con, staged, layout, has_quotes))
+    return Source(layout, _open_lines(con, staged, layout))
+
+
+def _open_lines(con: duckdb.DuckDBPyConnection, staged: list[Path], layout: Format) -> list[str]:
+    """Open text of which each line is a row, without any quoting."""
+    if layout.kind == "fixed":
+        return _open_fixed(con, staged, layout)
     _load_lines(con, staged, skip=0)
-    return Source(layout, _create_view_of_json(con))
+    if layout.kind == "jsonl":
+        return create_view_of_json(con)
+    return create_view_of_accesses(con, head_of(staged[0]).split("\n"))
 
 
-@contextmanager
-def _decodable(encoding: str) -> Iterator[None]:
-    try:
-        yield
-    except (LookupError, UnicodeError) as error:
-        raise BadInput(
-            f"The file cannot be read as {encoding}: {error}. Accepted: the name of an "
-            "encoding, such as utf-8, latin-1 or utf-16."
-        ) from error
+def _open_fixed(con: duckdb.DuckDBPyConnection, staged: list[Path], layout: Format) -> list[str]:
+    lines = head_of(staged[0]).split("\n")
+    gaps = find_gaps(lines)
+    firsts = [cut(head_of(file).split("\n")[0], gaps) for file in staged]
+    if layout.header:
+        check_same_columns(firsts)
+    columns = unique_names(firsts[0] if layout.header else [""] * (len(gaps) + 1))
+    _load_lines(con, staged, skip=1 if layout.header else 0)
+    create_view_of_fixed(con, columns, gaps)
+    return columns
 
 
-def _open_delimited(
+def _open_regular(
     con: duckdb.DuckDBPyConnection,
     plain: list[Path],
     scratch: Path,
     layout: Format,
     heads: list[str],
-) -> list[str]:
+    limit: int | None,
+) -> list[str] | None:
+    """Let DuckDB read the text by itself; None where it needs more care."""
+    if layout.delimiter in (None, " "):
+        return None
+    columns = _columns_of(heads, layout)
+    if limit is not None:
+        plain = [regular.cut_short(file, scratch, limit) for file in plain]
+    return columns if regular.load(con, plain, columns, layout) else None
+
+
+def _columns_of(heads: list[str], layout: Format) -> list[str]:
+    """Return the columns of delimited text."""
     assert layout.delimiter is not None
     firsts = [split_fields(head, layout.delimiter)[0] for head in heads]
-    if layout.header and (other := [first for first in firsts if first != firsts[0]]):
-        raise BadInput(
-            f"The files have different columns: {', '.join(firsts[0])} and {', '.join(other[0])}. "
-            "Accepted: files with the same header."
-        )
-    columns = _unique(
-        firsts[0] if layout.header else [f"column_{n}" for n in range(1, len(firsts[0]) + 1)]
-    )
-    if not (layout.encoding in _UTF8 and layout.delimiter != " " and regular.load(
-        con, plain, columns, delimiter=layout.delimiter, header=layout.header
-    )):  # fmt: skip
-        _load_with_care(con, plain, scratch, layout, columns)
-    return columns
+    if layout.header:
+        check_same_columns(firsts)
+        return unique_names(firsts[0])
+    return unique_names([f"column_{number}" for number in range(1, len(firsts[0]) + 1)])
 
 
-def _load_with_care(
-    con: duckdb.DuckDBPyConnection,
-    plain: list[Path],
-    scratch: Path,
-    layout: Format,
-    columns: list[str],
-) -> None:
+def _open_delimited(
+    con: duckdb.DuckDBPyConnection, staged: list[Path], layout: Format, has_quotes: bool
+) -> list[str]:
     assert layout.delimiter is not None
-    staged, has_quotes = _stage(plain, scratch, layout.encoding)
+    columns = _columns_of([head_of(file) for file in staged], layout)
     as_records = has_quotes and layout.delimiter != " "
     if as_records:
         for file in staged:
@@ -184,15 +195,14 @@ def _load_with_care(
         staged = [file.with_suffix(".records") for file in staged]
     _load_lines(con, staged, skip=1 if layout.header else 0)
     _create_view_of_fields(con, columns, layout.delimiter, as_records)
+    return columns
 
 
-def _stage(plain: list[Path], scratch: Path, encoding: str) -> tuple[list[Path], bool]:
-    """Write the files as lines of UTF-8; tell whether any holds a quote."""
-    staged = [scratch / f"{number}-{file.name}.lines" for number, file in enumerate(plain)]
-    has_quotes = [
-        stage_lines(file, target, encoding) for file, target in zip(plain, staged, strict=True)
-    ]
-    return staged, any(has_quotes)
+def head_of(staged: Path) -> str:
+    """Return the first lines of a staged file, without blank ones."""
+    with staged.open(encoding="utf-8", newline="\n") as stream:
+        text = stream.read(HEAD)
+    return first_lines(text.replace(MARK, ""), is_cut=len(text) == HEAD)
 
 
 def _load_lines(con: duckdb.DuckDBPyConnection, staged: list[Path], *, skip: int) -> None:
@@ -207,7 +217,7 @@ def _load_lines(con: duckdb.DuckDBPyConnection, staged: list[Path], *, skip: int
             SELECT (SELECT count(*) FROM lines) + row_number() OVER () - {skip},
                 {name}, "@line", "@text"
             FROM (SELECT row_number() OVER () AS "@line", substr("text", 2) AS "@text"
-                FROM read_csv({literal(str(file))}, columns = {{'text': 'VARCHAR'}},
+                FROM read_csv({file_literal(file)}, columns = {{'text': 'VARCHAR'}},
                     header = false, auto_detect = false, delim = '{DELIMITER}', quote = '',
                     escape = '', comment = '', max_line_size = {_LONGEST_LINE}))
             WHERE trim("@text") <> '' QUALIFY row_number() OVER () > {skip}"""
@@ -231,54 +241,9 @@ def _create_view_of_fields(
     con.execute(
         f"""CREATE VIEW source AS
         SELECT "@row", "@file", "@line", "@text",
-            CASE WHEN len(fields) <> {len(columns)}
+            CASE WHEN len(fields) <> {len(columns)} AND (
+                    len(fields) <> {len(columns) + 1} OR trim(fields[-1]) <> '')
                  THEN len(fields) || ' fields instead of {len(columns)}' END AS "@refused",
-            {_cells(columns)}
+            {select_cells(columns)}
         FROM (SELECT *, {cells} AS cells FROM ({parts}))"""
     )
-
-
-def _cells(columns: list[str]) -> str:
-    """Return each column's cell of the list `cells`."""
-    return ", ".join(
-        f"cells[{number}] AS {quoted(column)}" for number, column in enumerate(columns, start=1)
-    )
-
-
-def _create_view_of_json(con: duckdb.DuckDBPyConnection) -> list[str]:
-    keys = con.execute(
-        """SELECT keys[place] AS key FROM (
-            SELECT *, unnest(range(1, len(keys) + 1)) AS place FROM (
-                SELECT json_keys("@text") AS keys, min("@row") AS first FROM lines
-                WHERE json_valid("@text") AND json_type("@text") = 'OBJECT' GROUP BY keys))
-        GROUP BY key ORDER BY min((first, place))"""
-    ).fetchall()
-    if not keys:
-        raise BadInput("No line is a JSON object. Accepted: one JSON object per line.")
-    raw = [key for (key,) in keys]
-    columns = _unique(raw)
-    paths = ", ".join(literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in raw)
-    con.execute(
-        f"""CREATE VIEW source AS
-        SELECT "@row", "@file", "@line", "@text", "@refused", {_cells(columns)} FROM (
-            SELECT *, CASE WHEN "@refused" IS NULL
-                THEN list_transform(json_extract_string("@text", [{paths}]),
-                                    lambda x: value_of(x)) END AS cells
-            FROM (SELECT *, CASE
-                    WHEN NOT json_valid("@text") THEN 'not valid JSON'
-                    WHEN json_type("@text") <> 'OBJECT' THEN 'not a JSON object' END AS "@refused"
-                FROM lines))"""
-    )
-    return columns
-
-
-def _unique(raw: list[str]) -> list[str]:
-    columns: list[str] = []
-    for number, name in enumerate(raw, start=1):
-        column = base = tidy(name) or f"column_{number}"
-        again = 1
-        while column.lower() in {known.lower() for known in columns}:
-            again += 1
-            column = f"{base}_{again}"
-        columns.append(column)
-    return columns

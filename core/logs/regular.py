@@ -12,7 +12,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from core.logs.engine import literal, quoted
+from core.logs.engine import file_literal, literal, quoted
+from core.logs.mapping import Format
 
 _CHUNK = 1 << 24
 _MOST_COLUMNS = 200  # an expression for each is planned in the square of their number
@@ -29,17 +30,27 @@ class _Census:
     is_odd: bool  # NUL, a control byte that we reserve, a return without a line end
 
 
+def cut_short(plain: Path, scratch: Path, limit: int) -> Path:
+    """Return a file of the first whole lines of `plain`, about `limit` bytes."""
+    if plain.stat().st_size <= limit:
+        return plain
+    with plain.open("rb") as stream:
+        head = stream.read(limit)
+    folder = scratch / f"{len(list(scratch.iterdir()))}"
+    folder.mkdir()
+    short = folder / plain.name
+    short.write_bytes(head[: head.rfind(b"\n") + 1] or head)
+    return short
+
+
 def load(
-    con: duckdb.DuckDBPyConnection,
-    files: Sequence[Path],
-    columns: Sequence[str],
-    *,
-    delimiter: str,
-    header: bool,
+    con: duckdb.DuckDBPyConnection, files: Sequence[Path], columns: Sequence[str], layout: Format
 ) -> bool:
     """Create the view `source` of UTF-8 text; False, and nothing left behind, where care is due."""
     if len(columns) > _MOST_COLUMNS:
         return False
+    assert layout.delimiter is not None
+    delimiter, header = layout.delimiter, layout.header
     found = [_census(file) for file in files]
     if any(census.is_odd for census in found):
         return False
@@ -82,7 +93,7 @@ def _read(
     header: bool,
     has_quotes: bool,
 ) -> None:
-    paths = ", ".join(literal(str(file)) for file in files)
+    paths = ", ".join(file_literal(file) for file in files)
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
     quote = "'\"'" if has_quotes else "''"
     con.execute(
@@ -125,7 +136,8 @@ def _create_view(
         number, rows_of = "number", "numbers POSITIONAL JOIN raw"
     several = len(files) > 1
     of_file = f'len(list_filter({starts}, lambda x: x < "@row"))'
-    name = f"{[file.name for file in files]}[{of_file}]" if several else "NULL"
+    names = ", ".join(literal(file.name) for file in files)
+    name = f"[{names}][{of_file}]" if several else "NULL"
     line = f'"@row" + {int(header)}' + (f" - {starts}[{of_file}]" if several else "")
     cells = ", ".join(f"value_of({name}) AS {quoted(column)}" for name, column in columns.items())
     refused = (

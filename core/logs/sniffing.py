@@ -1,47 +1,63 @@
-"""Guess how a text log is written: encoding, delimiter, header."""
+"""Guess how a text log is written: kind, delimiter, header."""
 
-import codecs
-import csv
+import io
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 from core.errors import BadInput
+from core.logs.access_log import is_access_log
+from core.logs.fixed_width import cut, find_gaps, is_fixed_width
+from core.logs.headers import guess_header
+from core.logs.json_records import is_json_lines
+from core.logs.lines import MARK, RESERVED, records
 from core.logs.mapping import Format
 from core.logs.sources import ACCEPTED
-from core.logs.vocabulary import is_known_name
 
-_HEAD = 1 << 18
+HEAD = 1 << 18  # characters
 _DELIMITERS = ("\t", ",", ";", "|")
-_BYTE_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-_VALUE = re.compile(r"[-+$€£]?[\d.,:/ -]*\d[\d.,:/TZ -]*( UTC)?|true|false|null|nan", re.IGNORECASE)
+_ARRAY = re.compile(r"\[\s*[\[{\]]")
+
+Kind = Literal["csv", "jsonl", "json", "access_log"]
 
 
-def guess_encoding(plain: Path) -> str:
-    """Return the encoding that the first bytes speak for.
+def read_head(plain: Path, encoding: str) -> str:
+    """Return the first lines of a file, without blank ones.
 
     Raises
     ------
     BadInput
-        If they are not text.
+        If there is nothing on them, or the encoding does not exist.
     """
-    with plain.open("rb") as stream:
-        head = stream.read(_HEAD)
-    for mark, encoding in _BYTE_MARKS.items():
-        if head.startswith(mark):
-            return encoding
-    control = sum(head.count(bytes([byte])) for byte in range(9))
-    if control > len(head) // 1000:
-        raise BadInput(f"'{plain.name}' is not text (it holds control bytes). {ACCEPTED}.")
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
+        with plain.open(encoding=encoding, errors="replace") as stream:
+            text = stream.read(HEAD)
+    except (LookupError, UnicodeError) as error:
+        raise BadInput(
+            f"'{plain.name}' cannot be read as {encoding}: {error}. Accepted: the name of an "
+            "encoding, such as utf-8, latin-1 or utf-16."
+        ) from error
+    return first_lines(text.translate(RESERVED), is_cut=len(text) == HEAD)
+
+
+def first_lines(text: str, *, is_cut: bool) -> str:
+    """Drop blank lines, and the last one where the text is cut off."""
+    if is_cut and "\n" in text:
+        text = text[: text.rindex("\n")]
+    lines = [line for line in text.split("\n") if line.strip()]
+    if not lines:
+        raise BadInput(f"The file holds no line with anything on it. {ACCEPTED}.")
+    return "\n".join(lines)
+
+
+def guess_kind(head: str) -> Kind:
+    """Tell what the first lines look like; text in columns counts as CSV."""
+    if head.startswith("{"):
+        return "jsonl" if is_json_lines(head) else "json"
+    if _ARRAY.match(head):
+        return "json"
+    return "access_log" if is_access_log(head.split("\n")) else "csv"
 
 
 def guess_layout(head: str, encoding: str, given: Format | None) -> Format:
@@ -50,33 +66,51 @@ def guess_layout(head: str, encoding: str, given: Format | None) -> Format:
     Raises
     ------
     BadInput
-        If they look like no kind of log.
+        If they are not in columns though `given` says so.
     """
     known = given.model_dump(exclude_unset=True, exclude_none=True) if given is not None else {}
     known["encoding"] = encoding
-    if "kind" not in known:
-        known["kind"] = "jsonl" if head.startswith("{") else "csv"
-    if known["kind"] == "jsonl":
-        return Format(**known)
-    if head.startswith("["):
-        raise BadInput(f"The file looks like one JSON array. {ACCEPTED}: one JSON object per line.")
-    known.setdefault("delimiter", guess_delimiter(head))
-    known.setdefault("header", guess_header(split_fields(head, known["delimiter"])))
+    kind = known.setdefault("kind", guess_kind(head))
+    if kind == "csv" and not {"delimiter", "kind"} & _fields_of(given):
+        kind = known["kind"] = _columns_kind(head)
+    if kind == "fixed":
+        gaps = find_gaps(head.split("\n"))
+        if not gaps:
+            raise BadInput(f"The text has no columns of a fixed width. {ACCEPTED}.")
+        known.setdefault("header", guess_header([cut(line, gaps) for line in head.split("\n")]))
+    elif kind == "csv":
+        known.setdefault("delimiter", guess_delimiter(head))
+        known.setdefault("header", guess_header(split_fields(head, known["delimiter"])))
     return Format(**known)
+
+
+def _fields_of(given: Format | None) -> set[str]:
+    return set() if given is None else given.model_fields_set
+
+
+def _columns_kind(head: str) -> Literal["csv", "fixed"]:
+    """Tell text in columns that keep their places from text with a delimiter."""
+    delimiter, share = _best_delimiter(head)
+    lines = head.split("\n")
+    spaced = delimiter == " " or share == 0
+    return "fixed" if spaced and "\t" not in head and is_fixed_width(lines) else "csv"
 
 
 def split_fields(head: str, delimiter: str) -> list[list[str]]:
     """Split the first lines of a file into fields."""
     if delimiter == " ":
         return [line.split() for line in head.split("\n")]
-    try:
-        return [row for row in csv.reader(head.split("\n"), delimiter=delimiter) if row]
-    except csv.Error:
-        return [line.split(delimiter) for line in head.split("\n")]
+    marked = io.StringIO("\n".join(MARK + line for line in head.split("\n")))
+    return [fields for _, _, fields in records(marked, delimiter)]
 
 
 def guess_delimiter(head: str) -> str:
     """Return the delimiter that cuts the lines into the same number of fields most often."""
+    return _best_delimiter(head)[0]
+
+
+def _best_delimiter(head: str) -> tuple[str, float]:
+    """Return it with the share of lines that it cuts alike; a comma and nought for none."""
     lines = "\n".join(head.split("\n")[:1000])
     best, best_share = ",", 0.0
     for delimiter in (*_DELIMITERS, " "):
@@ -85,30 +119,4 @@ def guess_delimiter(head: str) -> str:
         share = rows / counts.total()
         if fields > 1 and share > best_share + 0.05:
             best, best_share = delimiter, share
-    return best
-
-
-def guess_header(rows: list[list[str]]) -> bool:
-    """Tell whether the first row holds names: mostly filled, none a value or seen again below."""
-    first, others = rows[0], rows[1:201]
-    cells = [cell.strip() for cell in first]
-    filled = [cell for cell in cells if cell]
-    if len(filled) <= len(cells) / 2 or any(_VALUE.fullmatch(cell) for cell in filled):
-        return False
-    below = [{row[n].strip() for row in others if n < len(row)} for n in range(len(cells))]
-    if any(cell and cell in seen for cell, seen in zip(cells, below, strict=True)):
-        return False
-    if any(is_known_name(cell) for cell in filled):
-        return True
-    return any(_unlike(cell, seen) for cell, seen in zip(cells, below, strict=True))
-
-
-def _unlike(cell: str, seen: set[str]) -> bool:
-    """Tell whether `cell` has another shape than the values in its column."""
-    if not seen or all(_VALUE.fullmatch(value) or not value for value in seen):
-        return True
-    return _shape(cell) not in {_shape(value) for value in seen}
-
-
-def _shape(value: str) -> str:
-    return re.sub(r"[a-z]+", "a", re.sub(r"[A-Z]+", "A", re.sub(r"\d+", "0", value)))
+    return best, best_share

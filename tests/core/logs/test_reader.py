@@ -206,10 +206,10 @@ def test_whatever_a_csv_writer_writes_is_read_back(
         ("log.csv.gz", gzip.compress(b"user,item\n" + b"u1,i1\n" * 5000)[:-30], "cut off"),
         ("log.csv.gz", b"\x1f\x8b garbage", "cannot be unpacked"),
         ("log.csv.zst", b"\x28\xb5\x2f\xfd garbage", "cannot be unpacked"),
-        ("log.zip", b"PK garbage", "cannot be unpacked"),
+        ("log.zip", b"PK\x03\x04 garbage", "cannot be unpacked"),
         ("log.parquet", b"PAR1 garbage", "cannot be read"),
-        ("log.json", b'[{"user": 1}]', "JSON array"),
-        ("log.jsonl", b"{broken\n{too\n", "No line is a JSON object"),
+        ("log.json", b"[]", "Nothing in the file is a JSON object"),
+        ("log.jsonl", b"{broken\n{too\n", "Nothing in the file is a JSON object"),
     ],
 )
 def test_what_is_no_log_is_refused_with_what_is_accepted(
@@ -217,17 +217,6 @@ def test_what_is_no_log_is_refused_with_what_is_accepted(
 ) -> None:
     with pytest.raises(BadInput, match=message):
         read(write(content, name))
-
-
-def test_office_documents_and_empty_archives_are_refused(tmp_path: Path) -> None:
-    for name, members in (("a.xlsx", ["[Content_Types].xml"]), ("b.zip", [])):
-        with zipfile.ZipFile(tmp_path / name, "w") as archive:
-            for member in members:
-                archive.writestr(member, "x")
-    with pytest.raises(BadInput, match="Save it as CSV"):
-        read(tmp_path / "a.xlsx")
-    with pytest.raises(BadInput, match="holds no file"):
-        read(tmp_path / "b.zip")
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""Access logs of web servers: the Common and the Combined format.
+
+A virtual host in front and further fields behind, as many servers add, are columns too.
+"""
+
+import re
+
+import duckdb
+
+from core.logs.engine import literal, quoted
+
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_LINE = re.compile(
+    r"(?:(\S+) )?(\S+) \S+ (\S+) \[([^\]]+)\] "  # host, ip, identity, user, time
+    + _QUOTED  # method, path, protocol
+    + rf" (\d{{3}}|-) (\d+|-)(?: {_QUOTED} {_QUOTED})?(?: (.*))?"
+)
+_REQUEST = r"^(\S+) ([^\s?]+)(?:\?(\S*))?(?: (\S+))?$"
+_PARTS = ("host", "ip", "authuser", "time", "request", "status", "bytes", "referrer", "useragent",
+          "rest")  # fmt: skip
+_OPTIONAL = {
+    "host",
+    "referrer",
+    "useragent",
+    "rest",
+}  # columns only where the first lines have them
+_REQUEST_PARTS = ("method", "url_path", "url_query", "protocol")
+_LOOK = 200  # lines
+_LEAST_SHARE = 0.5  # of them
+_TIME = "%d/%b/%Y:%H:%M:%S %z"
+
+
+def is_access_log(lines: list[str]) -> bool:
+    """Tell whether most of these lines were written by a web server."""
+    looked = lines[:_LOOK]
+    return sum(_LINE.fullmatch(line) is not None for line in looked) > _LEAST_SHARE * len(looked)
+
+
+def create_view_of_accesses(con: duckdb.DuckDBPyConnection, lines: list[str]) -> list[str]:
+    """Create `source` from the table `lines`; `lines` here are the first ones, for a look."""
+    columns = _columns(lines)
+    cells = ", ".join(f"{_cell(column)} AS {quoted(column)}" for column in columns)
+    con.execute(
+        f"""CREATE VIEW source AS SELECT "@row", "@file", "@line", "@text",
+            CASE WHEN part.ip = '' THEN 'not a line of an access log' END AS "@refused", {cells}
+        FROM (SELECT *, regexp_extract(part.request, {literal(_REQUEST)},
+                {list(_REQUEST_PARTS)}) AS request
+            FROM (SELECT *, regexp_extract("@text", {literal(f"^(?:{_LINE.pattern})$")},
+                {list(_PARTS)}) AS part FROM lines))"""
+    )
+    return columns
+
+
+def _columns(lines: list[str]) -> list[str]:
+    matches = [match for line in lines[:_LOOK] if (match := _LINE.fullmatch(line))]
+    groups = zip(*(match.groups() for match in matches), strict=True)
+    seen = {part for part, group in zip(_PARTS, groups, strict=False) if any(group)}
+    columns = [part for part in _PARTS if part in seen or part not in _OPTIONAL]
+    place = columns.index("request")
+    return [*columns[:place], *_REQUEST_PARTS, *columns[place + 1 :]]
+
+
+def _cell(column: str) -> str:
+    text = f"request.{column}" if column in _REQUEST_PARTS else f"part.{column}"
+    if column == "time":  # as all other logs write it; `@text` keeps how it was written
+        return f"coalesce(CAST(try_strptime({text}, '{_TIME}') AS VARCHAR), value_of({text}))"
+    return f"CASE WHEN trim({text}) <> '-' THEN value_of({text}) END"
