@@ -1,4 +1,4 @@
-"""The offer of Import to fill missing numbers, column by column."""
+"""What Import offers to change: missing numbers filled in, contacts in free text masked."""
 
 import streamlit as st
 
@@ -37,3 +37,20 @@ def offer_imputing(
                 key=f"impute-{column}-{len(ways)}-{path}",
             )
     return {column: way for column, way in chosen.items() if way != "leave"}
+
+
+def offer_masking(path: str, inspected: Inspection, kinds: dict[str, str]) -> list[str]:
+    """Let the analyst choose the texts in which contacts and numbers are masked."""
+    texts = [column for column, kind in kinds.items() if kind == "text"]
+    if not texts:
+        return []
+    return st.multiselect(
+        "Mask mails, phone, card and id numbers in",
+        texts,
+        default=[column for column in inspected.mapping.mask if column in texts],
+        format_func=text,
+        placeholder="no column",
+        key=f"mask-{path}-{','.join(texts)}",
+        help="They are replaced before anything is stored, and counted in the quality report. "
+        "Columns of the kind personal are always replaced by pseudonyms.",
+    )

@@ -11,7 +11,7 @@ from core.logs.mapping import parse_mapping
 from core.logs.proposal import Inspection, inspect_log
 from core.store import models
 from pages._common import begin, enqueue, home, keep_upload, refusals, text
-from pages._imputing import offer_imputing
+from pages._imputing import offer_imputing, offer_masking
 from pages._jobs import job_in_url, show_running
 from pages._mapping import draw_lengths, edit_kinds, edit_roles, edit_rule, edit_times
 from pages._outcome import draw_import_outcome
@@ -88,6 +88,7 @@ pictured = st.container()
 with st.expander("What the other columns are", expanded=len(first.columns) <= 12):
     kinds = edit_kinds(place, first.columns, roles)
 impute = offer_imputing(place, first, kinds, roles)
+mask = offer_masking(place, first, kinds)
 drop = st.toggle(
     "Drop rows that repeat an earlier row (repetition is behaviour: usually keep)",
     first.mapping.duplicates == "drop",
@@ -101,7 +102,7 @@ with refusals():
             "time": times,
             "sequence": rule,
             "impute": impute,
-            "mask": first.mapping.mask,
+            "mask": mask,
             "duplicates": "drop" if drop else "keep",
         }
     )

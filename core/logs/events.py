@@ -67,8 +67,7 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
         f"{_number(roles.amount)} AS amount",
     ]
     for source, name in canonical_names(mapping).items():
-        numeric = mapping.columns[source] == "numeric"
-        cells.append(f"{_number(source) if numeric else quoted(source)} AS {quoted(name)}")
+        cells.append(f"{_cell(mapping, source)} AS {quoted(name)}")
     con.execute(
         f"""CREATE TABLE parsed AS
         SELECT * EXCLUDE ("@refused", "@time", "@line", "@file", "@text"),
@@ -88,6 +87,14 @@ def _time(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> str:
     if column is None:
         return "CAST(NULL AS TIMESTAMP)"
     return time_sql(quoted(column), mapping.time, formats_of(con, column))
+
+
+def _cell(mapping: Mapping, source: str) -> str:
+    """Return SQL of a column without a role."""
+    if source in mapping.mask:
+        return f"mask({quoted(source)})"
+    by_kind = {"numeric": _number(source), "personal": f"pseudonym({quoted(source)})"}
+    return by_kind.get(mapping.columns[source], quoted(source))
 
 
 def _column(source: str | None) -> str:
@@ -110,9 +117,10 @@ def _time_reasons(source: str | None) -> str:
 
 def _kept_text(mapping: Mapping) -> str:
     """Keep the text of rejected rows only, unless repeats are told by it."""
-    if mapping.duplicates == "drop":
-        return '"@text"'
-    return 'CASE WHEN "@reason" IS NOT NULL THEN "@text" END'
+    private = bool(mapping.mask) or "personal" in mapping.columns.values()
+    rejected = 'mask("@text")' if private else '"@text"'
+    others = '"@text"' if mapping.duplicates == "drop" else "NULL"
+    return f'CASE WHEN "@reason" IS NOT NULL THEN {rejected} ELSE {others} END'
 
 
 def _reject(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,6 +1,8 @@
 """What the analyst says about a log: which column plays which part, and how to cut sequences."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 from zoneinfo import available_timezones
 
@@ -151,10 +153,13 @@ class Mapping(_Strict):
 
     def _fit_kinds(self) -> None:
         """Refuse what is asked of columns of another kind; a kind not given yet is proposed."""
+        roles = self.roles.taken()
         for asked, kind in ((self.impute, "numeric"), (self.mask, "text")):
             for column in asked:
-                given = self.columns.get(column, kind)
-                if given != kind and column != self.roles.amount:
+                role = roles.get(column)
+                as_role = "numeric" if role == "amount" else f"the {role}"
+                given = as_role if role else self.columns.get(column, kind)
+                if given != kind:
                     raise ValueError(f"column '{column}' is {given}; accepted there: {kind}")
         if "item_median" in self.impute.values() and self.roles.item is None:
             raise ValueError("imputing by item needs a column with the role item")
@@ -173,8 +178,20 @@ def parse_mapping(text: str) -> Mapping:
     BadInput
         Says which part is wrong and what is accepted there.
     """
-    try:
+    with _refusing():
         return Mapping.model_validate_json(text)
+
+
+def make_mapping(parts: dict[str, Any]) -> Mapping:
+    """Put a mapping together; raises `BadInput` as `parse_mapping` does."""
+    with _refusing():
+        return Mapping.model_validate(parts)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) + ": " if first["loc"] else ""

@@ -49,6 +49,16 @@ def _no_time(quality: Quality) -> str | None:
     )
 
 
+def _masked(quality: Quality) -> str | None:
+    found = [
+        f"{number:,} {kind}{'s' * (number != 1)} in '{column}'"
+        for column, kinds in quality["masked"].items()
+        for kind, number in kinds.items()
+        if number
+    ]
+    return f"Masked: {', '.join(found)}." if found else None
+
+
 def _rejected(quality: Quality) -> str | None:
     if not quality["rejected"]:
         return None
@@ -199,6 +209,7 @@ _NOTES: Final[tuple[Callable[[Quality], str | None], ...]] = (
     _order,
     _outliers,
     _filled,
+    _masked,
     _undecodable,
     _duplicates,
     _missing,

@@ -1,5 +1,6 @@
 """Propose a mapping for a log by the names and the content of its columns."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from core.logs.frames import to_frame
 from core.logs.guessing import Guess, guess_kinds
 from core.logs.imputing import impute
 from core.logs.lengths import whole_lengths
-from core.logs.mapping import ROLES, Format, Mapping, Roles, TimeRule
+from core.logs.mapping import ROLES, Format, Mapping, Roles, TimeRule, make_mapping
+from core.logs.privacy import create_masks
 from core.logs.profiling import Profile, profile_columns, take_sample
 from core.logs.quality import measure_quality
 from core.logs.reader import Source, open_log
@@ -58,6 +60,7 @@ def inspect_log(path: Path | str, *, mapping: Mapping | None = None) -> Inspecti
         )
         proposal = _propose(con, source, mapping)
         lengths: dict[int, int] = {}
+        create_masks(con, secrets.token_bytes())  # a look has no home, so no key to keep to
         try:
             _check(con, source, proposal.mapping)
             preview, quality = _preview(con, proposal.mapping)
@@ -115,8 +118,9 @@ def _propose(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | 
     mentioned = {role: getattr(given.roles, role) for role in given.roles.model_fields_set}
     roles = Roles(**{**{guess.what: column for column, guess in guesses.items()}, **mentioned})
     guesses |= guess_kinds(con, [p for p in profiles if p.name not in roles.taken()])
+    implied = dict.fromkeys(given.mask, "text") | dict.fromkeys(given.impute, "numeric")
     kinds = {
-        column: given.columns.get(column, guesses[column].what)
+        column: {**implied, **given.columns}.get(column, guesses[column].what)
         for column in source.columns
         if column not in roles.taken()
     }
@@ -125,7 +129,7 @@ def _propose(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | 
     )
     parts = {"sequence", "impute", "mask", "duplicates"}
     decided = given.model_dump(exclude_unset=True, include=parts)
-    proposed = Mapping.model_validate(
+    proposed = make_mapping(
         {"roles": roles, "columns": kinds, "format": source.format, "time": time, **decided}
     )
     undecided = {name: one for name, one in guesses.items() if name not in given.columns}
@@ -161,7 +165,7 @@ def _time_rule(
 
 
 def _check_names(mapping: Mapping, source: Source) -> None:
-    named = [*mapping.roles.taken(), *mapping.columns]
+    named = [*mapping.roles.taken(), *mapping.columns, *mapping.impute, *mapping.mask]
     if unknown := [name for name in named if name not in source.columns]:
         raise BadInput(
             f"The mapping names the column '{unknown[0]}', which the file does not have. "

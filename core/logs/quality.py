@@ -11,6 +11,7 @@ from core.logs.folding import measure_vocabulary
 from core.logs.mapping import Mapping, event_columns
 from core.logs.notes import notes_of
 from core.logs.outliers import measure_outliers, numeric_sources
+from core.logs.privacy import count_masked
 from core.logs.repeats import measure_repeats
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -58,6 +59,7 @@ def measure_quality(
         "filled": {
             source: {"by": by, "values": filled[source]} for source, by in mapping.impute.items()
         },
+        "masked": count_masked(con, mapping, table),
         "order": "time" if mapping.roles.time else "row",
         **measure_clock(con, table),
         "repeats": measure_repeats(con, mapping, table),

@@ -1,0 +1,82 @@
+import hashlib
+import hmac
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from core.errors import BadInput
+from core.logs.frames import read_events, read_rejected
+from core.logs.importing import import_log
+from core.logs.mapping import Mapping, Roles
+from core.logs.privacy import home_key
+from core.logs.proposal import inspect_log
+from core.store.home import Home, open_home
+
+LOG = """user;at;email;comment
+u1;2026-01-01;ann@shop.example;write to ann.b+c@mail.example.org or +49 (0)30 1234-5678
+u1;2026-01-02;ann@shop.example;card 4111 1111 1111 1111, id 11010519491231002X, order 1234567
+u2;soon;bob@shop.example;nothing
+u2;2026-01-03;;
+"""
+MAPPING = Mapping(
+    roles=Roles(actor="user", time="at"),
+    columns={"email": "personal", "comment": "text"},
+    mask=["comment"],
+)
+
+
+def test_a_pseudonym_is_the_keyed_hash_of_the_value(home: Home, write: Any) -> None:
+    dataset = import_log(home, write(LOG), mapping=MAPPING)
+    events = read_events(home, dataset.id)
+    digest = hmac.new(home_key(home.path), b"ann@shop.example", hashlib.sha256).hexdigest()
+    assert events["email"].tolist()[:2] == [digest[:16]] * 2
+    assert events["email"].isna().tolist() == [False, False, True]
+
+
+def test_pseudonyms_agree_within_a_home_and_differ_between_homes(
+    home: Home, tmp_path: Path, write: Any
+) -> None:
+    path = write(LOG)
+    one, again = (import_log(home, path, mapping=MAPPING) for _ in range(2))
+    other_home = open_home(tmp_path / "other")
+    other = import_log(other_home, path, mapping=MAPPING)
+    first, second = (read_events(home, found.id)["email"][0] for found in (one, again))
+    assert first == second != read_events(other_home, other.id)["email"][0]
+    assert (home.path / "pseudonym.key").stat().st_mode & 0o077 == 0
+
+
+def test_contacts_and_numbers_in_free_text_are_masked_and_counted(home: Home, write: Any) -> None:
+    dataset = import_log(home, write(LOG), mapping=MAPPING)
+    assert read_events(home, dataset.id)["comment"].tolist()[:2] == [
+        "write to [mail] or [phone]",
+        "card [card], id [id], order 1234567",
+    ]
+    counted = {"mail": 1, "id": 1, "card": 1, "phone": 1}
+    assert dataset.quality["masked"] == {"comment": counted}
+    assert any("1 card" in note for note in dataset.quality["notes"])
+
+
+def test_nothing_that_is_stored_holds_a_personal_value(home: Home, write: Any) -> None:
+    dataset = import_log(home, write(LOG), mapping=MAPPING)
+    rejected = read_rejected(home, dataset.id)["raw"].tolist()
+    assert rejected == ["u2;soon;[mail];nothing"]
+    for file in home.dataset_dir(dataset.id).rglob("*.parquet"):
+        assert "shop.example" not in pd.read_parquet(file).to_csv()
+    assert "shop.example" not in str(dataset.quality)
+
+
+def test_a_look_shows_pseudonyms_too(write: Any) -> None:
+    preview = inspect_log(write(LOG), mapping=MAPPING).preview
+    assert preview["email"].str.fullmatch("[0-9a-f]{16}").tolist()[:2] == [True, True]
+
+
+def test_a_column_that_is_to_be_masked_is_text_and_must_exist(home: Home, write: Any) -> None:
+    path = write(LOG)
+    implied = inspect_log(path, mapping=Mapping(mask=["comment"]))
+    assert implied.mapping.columns["comment"] == "text"
+    with pytest.raises(BadInput, match="'phone', which the file does not have"):
+        import_log(home, path, mapping=Mapping(mask=["phone"]))
+    with pytest.raises(BadInput, match="column 'user' is the actor; accepted there: text"):
+        import_log(home, path, mapping=Mapping(mask=["user"]))
