@@ -1,8 +1,8 @@
 """Open a log of any accepted kind as one DuckDB relation.
 
 The relation `source` has `@row` (1-based data row), `@line` (in the file), `@file` (its name, where
-there are several), `@text` (the row as written), `@refused` (why it cannot be used, or null) and
-one VARCHAR column per source column.
+there are several), `@text` (the row as written, maybe without quotes that nothing needs),
+`@refused` (why it cannot be used, or null) and one VARCHAR column per source column.
 """
 
 from collections.abc import Sequence

@@ -1,5 +1,6 @@
 """Whatever lies on the disk is read with every row accounted for, or refused."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,11 @@ DIRTY = ROW | st.lists(PLAIN | QUOTED, min_size=1, max_size=5)
 END = st.sampled_from(["\n", "\r\n", "\r"])
 
 
+def parsed(raw: str) -> list[str]:
+    """Return the cells of a row: quotes that nothing needs may be gone from its text."""
+    return next(csv.reader([raw]))
+
+
 @settings(max_examples=30, deadline=None)
 @given(rows=st.lists(st.tuples(DIRTY, END), max_size=15))
 def test_rows_of_a_dirty_csv_are_accepted_or_kept_with_line_and_text(
@@ -50,6 +56,8 @@ def test_rows_of_a_dirty_csv_are_accepted_or_kept_with_line_and_text(
     for cells, end in rows:
         line = text.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
         raw = ",".join(cells)
+        if len(cells) == 4 and cells[3] in ("", '""'):  # a delimiter at the end of a line
+            cells = cells[:3]
         if raw and len(cells) == 3 and cells[0] not in ("", '""'):
             accepted += 1
         elif raw:
@@ -63,5 +71,7 @@ def test_rows_of_a_dirty_csv_are_accepted_or_kept_with_line_and_text(
         source = open_log(con, path, scratch, format=Format(delimiter=",", header=True))
         counts = create_preview(con, complete(con, source, mapping))
         kept = con.execute("SELECT line, reason, raw FROM rejected").fetchall()
-    assert kept == rejected
+    assert [(line, why, parsed(raw)) for line, why, raw in kept] == [
+        (line, why, parsed(raw)) for line, why, raw in rejected
+    ]
     assert (counts.read, counts.accepted) == (accepted + len(rejected), accepted)

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from core.logs.engine import connect, scratch_folder
 from core.logs.reader import open_log
 
-CELL = st.sampled_from(["u1", "", " ", "NULL", " x ", "nan", "12", "é", "a b", '"q"', '"a,b"'])
-LINE = st.lists(CELL, min_size=2, max_size=4).map(",".join)
+CELL = st.sampled_from(
+    ["u1", "", " ", "NULL", " x ", '""', "nan", "12", "é", "a b", '"q"', '"a,b"']
+)
+LINE = st.lists(CELL, min_size=2, max_size=6).map(",".join)
 
 
 def rows(path: Path) -> tuple[list[dict[str, Any]], bool]:
