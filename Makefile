@@ -15,7 +15,7 @@ endif
 	$(BIN)/streamlit run app.py
 
 test: check browser
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/test.installed
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ import duckdb
 from core.errors import BadInput
 from core.logs.engine import literal, quoted
 from core.logs.mapping import Mapping, canonical_names
+from core.logs.privacy import is_private
 from core.logs.times import formats_of, time_sql
 from core.schema import DEFAULT_ACTION
 
@@ -117,8 +118,7 @@ def _time_reasons(source: str | None) -> str:
 
 def _kept_text(mapping: Mapping) -> str:
     """Keep the text of rejected rows only, unless repeats are told by it."""
-    private = bool(mapping.mask) or "personal" in mapping.columns.values()
-    rejected = 'mask("@text")' if private else '"@text"'
+    rejected = 'mask("@text")' if is_private(mapping) else '"@text"'
     others = '"@text"' if mapping.duplicates == "drop" else "NULL"
     return f'CASE WHEN "@reason" IS NOT NULL THEN {rejected} ELSE {others} END'
 

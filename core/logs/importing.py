@@ -17,7 +17,7 @@ from core.logs.facts import event_facts
 from core.logs.imputing import impute
 from core.logs.mapping import Mapping, extra_columns
 from core.logs.measuring import add_event_facts, add_profiles, events_between
-from core.logs.privacy import create_masks, home_key
+from core.logs.privacy import create_masks, home_key, is_private
 from core.logs.proposal import complete, given_format
 from core.logs.quality import measure_quality
 from core.logs.reader import open_log
@@ -74,7 +74,8 @@ def import_log(
         report(0.02, "reading the file")
         source = open_log(con, path, scratch, format=given_format(mapping))
         mapping = complete(con, source, mapping)
-        create_masks(con, home_key(home.path))
+        if is_private(mapping):
+            create_masks(con, home_key(home.path))
         report(0.2, "cutting sequences")
         counts = create_events(con, mapping, dataset_id)
         filled = impute(con, mapping, "cut")

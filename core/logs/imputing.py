@@ -2,7 +2,6 @@
 
 import duckdb
 
-from core.errors import BadInput
 from core.logs.engine import one_row, quoted
 from core.logs.mapping import Mapping, canonical_names
 from core.schema import Column
@@ -12,21 +11,11 @@ def impute(con: duckdb.DuckDBPyConnection, mapping: Mapping, table: str) -> dict
     """Fill missing numbers of `table` as the mapping says: column of the file -> values filled.
 
     Leaves the table `filled`: the rows that got a number nobody wrote.
-
-    Raises
-    ------
-    BadInput
-        If the mapping names a column that the events do not have.
     """
     con.execute('CREATE OR REPLACE TEMP TABLE filled ("row" BIGINT)')
     names = canonical_names(mapping)
     if mapping.roles.amount:
         names[mapping.roles.amount] = Column.AMOUNT
-    if unknown := [source for source in mapping.impute if source not in names]:
-        raise BadInput(
-            f"The mapping fills missing values of '{unknown[0]}', which is not among the columns "
-            f"that are kept. Accepted: {', '.join(names) or 'none'}."
-        )
     return {source: _fill(con, names[source], by, table) for source, by in mapping.impute.items()}
 
 

@@ -24,6 +24,11 @@ _MASKS: Final = {  # in this order: a longer number would be taken for a shorter
 }
 
 
+def is_private(mapping: Mapping) -> bool:
+    """Tell whether a log holds what is not to be stored as it is."""
+    return bool(mapping.mask) or "personal" in mapping.columns.values()
+
+
 def home_key(folder: Path) -> bytes:
     """Return the key of the home at `folder`, made when it is first needed."""
     file = folder / "pseudonym.key"

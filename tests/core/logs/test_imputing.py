@@ -80,5 +80,5 @@ def test_a_column_without_any_number_is_left_alone(write: Write) -> None:
 
 
 def test_a_column_that_is_not_there_cannot_be_filled(home: Home, write: Write) -> None:
-    with pytest.raises(BadInput, match=r"'size'.*Accepted: weight, price"):
+    with pytest.raises(BadInput, match=r"'size', which the file does not have"):
         import_log(home, write(LOG), mapping=mapping(size="median"))

@@ -37,6 +37,7 @@ def test_the_quality_report_of_a_log(home: Home, write: Write) -> None:
         ],
         "missing": {"time": 0.0, "action": 0.25, "item": 0.0, "ip": 0.25},
         "filled": {},
+        "masked": {},
         "order": "time",
         "first_ts": "2020-01-01T00:00:00",
         "last_ts": "2020-01-03T12:00:00",
