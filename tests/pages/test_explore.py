@@ -127,7 +127,10 @@ def test_the_outcome_of_an_import_shows_its_quality_and_the_rejected_rows(
     [
         ("empty.csv", b""),
         ("picture.csv", bytes(range(256)) * 20),
-        ("cut.csv.gz", gzip.compress(b"user_id,event_time\n" + b"a,2026-01-01\n" * 9999, mtime=0)[:60]),
+        (
+            "cut.csv.gz",
+            gzip.compress(b"user_id,event_time\n" + b"a,2026-01-01\n" * 9999, mtime=0)[:60],
+        ),
     ],
 )
 def test_what_is_no_log_is_refused_in_words(open_page, tmp_path, name, content):
