@@ -93,6 +93,7 @@ def test_from_a_raw_log_to_a_retrained_model(
 ) -> None:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(60_000)
+    expect.set_options(timeout=30_000)
     try:
         _import(page, address, log_file)
         _pre_train_and_score(page)
