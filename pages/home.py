@@ -48,8 +48,9 @@ if known.empty:
     with own:
         st.subheader("Start with your own log")
         st.write(
-            "A file with one row per event: who did what, and when. CSV, JSON lines or Parquet, "
-            "compressed or not. The columns are found for you, and you correct them."
+            "A file with one row per event: who did what, and when. CSV, Excel, "
+            "JSON, Parquet or a web server's log, compressed or not. The columns are found for "
+            "you, and you correct them."
         )
         st.page_link("pages/import_log.py", label="Import a log", icon=":material/upload_file:")
 

@@ -133,7 +133,10 @@ def _register(home: Home, dataset: Dataset) -> None:
 
 def _stem(path: Path) -> str:
     name = path.name or path.resolve().name
-    return re.sub(r"(\.(gz|zst|zip|csv|tsv|txt|jsonl|ndjson|json|parquet))+$", "", name) or "log"
+    return (
+        re.sub(r"(\.(gz|zst|bz2|zip|csv|tsv|txt|log|jsonl|ndjson|json|xlsx|parquet))+$", "", name)
+        or "log"
+    )
 
 
 def _free_id(home: Home, name: str) -> str:
