@@ -113,8 +113,8 @@ def draw_lengths(checked: Inspection) -> None:
     share = f"{found.split:,} of {found.sequences:,} ({percent(found.split, found.sequences)})"
     split = f"{share} are longer than {most:,} and are split." if found.split else "None is split."
     st.caption(
-        f"Half of the sequences have up to {found.median:,} events, 95 % up to "
-        f"{found.nearly_all:,}, the longest {found.longest:,}. {split}"
+        f"Half of the sequences have up to {found.median:,} event{'s' * (found.median != 1)}, "
+        f"95 % up to {found.nearly_all:,}, the longest {found.longest:,}. {split}"
     )
     st.plotly_chart(whole_sequences(checked.lengths, most), config=CHART, key="lengths")
 

@@ -71,6 +71,11 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     except duckdb.Error as error:
         if isinstance(error, _OUR_MISTAKES):
             raise
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise BadInput(
+                f"The log needs more memory, or room on the disk of {scratch}, than there is "
+                f"({error}). Import a part of it, or make room."
+            ) from error
         raise BadInput(f"The file cannot be read: {error}. It may be damaged.") from error
     finally:
         con.close()

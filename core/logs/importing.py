@@ -12,14 +12,14 @@ from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict
 from core.logs.engine import connect, literal, quoted, scratch_folder, threads
-from core.logs.events import create_events
+from core.logs.events import Counts, create_events
 from core.logs.facts import event_facts
 from core.logs.imputing import impute
 from core.logs.mapping import Mapping, extra_columns
 from core.logs.measuring import add_event_facts, add_profiles, events_between
 from core.logs.privacy import create_masks, home_key, is_private
 from core.logs.proposal import complete, given_format
-from core.logs.quality import measure_quality
+from core.logs.quality import Quality, measure_quality
 from core.logs.reader import open_log
 from core.logs.trust import add_trust
 from core.schema import Column
@@ -76,16 +76,7 @@ def import_log(
         mapping = complete(con, source, mapping)
         if is_private(mapping):
             create_masks(con, home_key(home.path))
-        report(0.2, "cutting sequences")
-        counts = create_events(con, mapping, dataset_id)
-        filled = impute(con, mapping, "cut")
-        report(0.4, "computing facts")
-        add_event_facts(con, mapping)
-        report(0.7, "profiling sequences")
-        actions = _commonest_actions(con)
-        add_profiles(con, mapping, actions)
-        quality = measure_quality(con, mapping, counts, filled)
-        add_trust(con, mapping, quality)
+        counts, quality, actions = _build(con, mapping, dataset_id, report)
         report(0.9, "writing")
         actors, sequences = _totals(con)
         dataset = Dataset(
@@ -108,6 +99,23 @@ def import_log(
             _register(home, dataset)
     report(1.0, "done")
     return dataset
+
+
+def _build(
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, dataset_id: str, report: Progress
+) -> tuple[Counts, Quality, list[str]]:
+    """Create all tables of a data set; return its counts, its quality, its commonest actions."""
+    report(0.2, "cutting sequences")
+    counts = create_events(con, mapping, dataset_id)
+    filled = impute(con, mapping, "cut")
+    report(0.4, "computing facts")
+    add_event_facts(con, mapping)
+    report(0.7, "profiling sequences")
+    actions = _commonest_actions(con)
+    add_profiles(con, mapping, actions)
+    quality = measure_quality(con, mapping, counts, filled)
+    add_trust(con, mapping, quality)
+    return counts, quality, actions
 
 
 @contextmanager

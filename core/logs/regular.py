@@ -60,6 +60,8 @@ def load(
     try:
         _read(con, files, names, delimiter, header, has_quotes)
         regular = _fits(con, sum(rows), has_quotes)
+    except duckdb.OutOfMemoryException:
+        raise  # more care would need more of it
     except duckdb.Error:
         regular = False
     con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")

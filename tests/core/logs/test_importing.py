@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from core.errors import BadInput, Conflict, NotFound
+from core.logs.engine import connect
 from core.logs.frames import (
     actions,
     partitions,
@@ -392,3 +393,15 @@ def test_a_table_without_actors_is_refused(home: Home, real: Callable[[str], Pat
     with pytest.raises(BadInput, match=r"says who acts.*column_1, column_2"):
         import_log(home, real("online_shoppers/sessions_no_header.csv.gz"))
     assert files_of(home) == []
+
+
+def fill_memory(scratch: Path) -> None:
+    with connect(scratch) as con:
+        con.execute("SET memory_limit = '2MB'; SET max_temp_directory_size = '0MB'")
+        con.execute("CREATE TABLE much AS SELECT md5(CAST(range AS VARCHAR)) FROM range(1000000)")
+
+
+def test_a_log_that_memory_cannot_hold_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"(?s)needs more memory.*make room") as refused:
+        fill_memory(tmp_path)
+    assert "damaged" not in str(refused.value)
