@@ -3,25 +3,35 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict
-from core.logs.engine import connect, literal, quoted, scratch_folder, threads
+from core.logs.engine import (
+    connect,
+    in_parallel,
+    keep_small,
+    literal,
+    quoted,
+    scratch_folder,
+)
 from core.logs.events import Counts, create_events
 from core.logs.facts import event_facts
 from core.logs.imputing import impute
 from core.logs.mapping import Mapping, extra_columns
-from core.logs.measuring import add_event_facts, add_profiles, events_between
+from core.logs.measuring import create_part, measure_others
 from core.logs.privacy import create_masks, home_key, is_private
 from core.logs.proposal import complete, given_format
-from core.logs.quality import Quality, measure_quality
+from core.logs.quality import Quality, complete_quality, measure_quality
 from core.logs.reader import open_log
-from core.logs.trust import add_trust
+from core.logs.repeats import add_up, measure_repeats
+from core.logs.sequencing import Part, cut_sequences, parts_of
+from core.logs.summing import create_edges, create_sequences, summarise_part
+from core.logs.trust import doubts
 from core.schema import Column
 from core.store import datasets
 from core.store.datasets import Dataset
@@ -70,52 +80,79 @@ def import_log(
     report = progress or (lambda share, message: None)
     name = name or _stem(path)
     dataset_id = _free_id(home, name)
-    with scratch_folder(home.path / "scratch") as scratch, connect(scratch) as con:
+    with (
+        scratch_folder(home.path / "scratch") as scratch,
+        connect(scratch, on_disk=True) as con,
+    ):
         report(0.02, "reading the file")
+        keep_small(con)
         source = open_log(con, path, scratch, format=given_format(mapping))
         mapping = complete(con, source, mapping)
         if is_private(mapping):
             create_masks(con, home_key(home.path))
-        counts, quality, actions = _build(con, mapping, dataset_id, report)
-        report(0.9, "writing")
-        actors, sequences = _totals(con)
-        dataset = Dataset(
-            id=dataset_id,
-            name=name,
-            source=str(path),
-            mapping=mapping.model_dump(mode="json"),
-            quality=quality,
-            read=counts.read,
-            accepted=counts.accepted,
-            rejected=counts.rejected,
-            duplicate=counts.duplicate,
-            actors=actors,
-            sequences=sequences,
-            created_at=now(),
-        )
+        counts = create_events(con, mapping)
         with _one_of_its_name(dataset_id):
             with writing(home.dataset_dir(dataset_id), replace=False) as folder:
-                _write(con, folder, mapping, actions)
+                quality = _build(con, mapping, dataset_id, counts, folder, report)
+            dataset = Dataset(
+                id=dataset_id,
+                name=name,
+                source=str(path),
+                mapping=mapping.model_dump(mode="json"),
+                quality=quality,
+                read=counts.read,
+                accepted=counts.accepted,
+                rejected=counts.rejected,
+                duplicate=counts.duplicate,
+                actors=quality["actors"],
+                sequences=quality["sequences"],
+                created_at=now(),
+            )
             _register(home, dataset)
     report(1.0, "done")
     return dataset
 
 
 def _build(
-    con: duckdb.DuckDBPyConnection, mapping: Mapping, dataset_id: str, report: Progress
-) -> tuple[Counts, Quality, list[str]]:
-    """Create all tables of a data set; return its counts, its quality, its commonest actions."""
-    report(0.2, "cutting sequences")
-    counts = create_events(con, mapping, dataset_id)
-    filled = impute(con, mapping, "cut")
-    report(0.4, "computing facts")
-    add_event_facts(con, mapping)
-    report(0.7, "profiling sequences")
+    con: duckdb.DuckDBPyConnection,
+    mapping: Mapping,
+    dataset_id: str,
+    counts: Counts,
+    folder: Path,
+    report: Progress,
+) -> Quality:
+    """Write the files of a data set from `accepted` and `rejected`; return its quality report."""
+    report(0.3, "looking at the quality")
+    quality = measure_quality(con, mapping, counts, impute(con, mapping, "accepted"))
     actions = _commonest_actions(con)
-    add_profiles(con, mapping, actions)
-    quality = measure_quality(con, mapping, counts, filled)
-    add_trust(con, mapping, quality)
-    return counts, quality, actions
+    create_edges(con, mapping)
+    report(0.4, "comparing with others")
+    measure_others(con, mapping)
+    (folder / "events").mkdir(parents=True)
+    parts = parts_of(con)
+    doubtful = doubts(mapping, quality)
+    done = 0
+
+    def build(own: duckdb.DuckDBPyConnection, part: Part) -> dict[str, Any]:
+        nonlocal done
+        cut_sequences(own, mapping, dataset_id, part)
+        create_part(own, mapping, part)
+        _write_events(own, mapping, folder / "events" / f"part-{part.number:04}.parquet")
+        repeats = measure_repeats(own, mapping, "events")
+        summarise_part(own, mapping, actions, doubtful, part)
+        done += 1
+        report(0.5 + 0.4 * done / len(parts), f"sequences: part {done} of {len(parts)}")
+        return repeats
+
+    repeats = add_up(in_parallel(con, build, parts))
+    report(0.9, "writing")
+    create_sequences(con, mapping, actions, parts)
+    _copy(con, "FROM sequences", folder / "sequences.parquet")
+    reason = "concat_ws(' in ', reason, file)"
+    _copy(con, f"SELECT line, {reason} AS reason, raw FROM rejected", folder / "rejected.parquet")
+    (folder / "mapping.json").write_text(mapping.model_dump_json(indent=2))
+    (folder / "actions.json").write_text(json.dumps(actions))
+    return complete_quality(con, mapping, quality, repeats, "sequences", rows="all")
 
 
 @contextmanager
@@ -162,46 +199,15 @@ def _free_id(home: Home, name: str) -> str:
 
 def _commonest_actions(con: duckdb.DuckDBPyConnection) -> list[str]:
     rows = con.execute(
-        f"""SELECT action FROM events WHERE action IS NOT NULL GROUP BY action
+        f"""SELECT action FROM accepted WHERE action IS NOT NULL GROUP BY action
         ORDER BY count(*) DESC, action LIMIT {_MOST_ACTIONS}"""
     ).fetchall()
     return [action for (action,) in rows]
 
 
-def _totals(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    row = con.execute("SELECT count(DISTINCT actor_id), count(*) FROM sequences").fetchone()
-    assert row is not None
-    return row[0], row[1]
-
-
-def _write(
-    con: duckdb.DuckDBPyConnection, folder: Path, mapping: Mapping, actions: list[str]
-) -> None:
-    (folder / "events").mkdir(parents=True)
-    _write_events(con, folder / "events", mapping)
-    _copy(con, "FROM sequences", folder / "sequences.parquet")
-    reason = "concat_ws(' in ', reason, file)"
-    _copy(con, f"SELECT line, {reason} AS reason, raw FROM rejected", folder / "rejected.parquet")
-    (folder / "mapping.json").write_text(mapping.model_dump_json(indent=2))
-    (folder / "actions.json").write_text(json.dumps(actions))
-
-
-def _write_events(con: duckdb.DuckDBPyConnection, folder: Path, mapping: Mapping) -> None:
+def _write_events(con: duckdb.DuckDBPyConnection, mapping: Mapping, target: Path) -> None:
     names = [*_CANONICAL, *extra_columns(mapping), *(fact.name for fact in event_facts(mapping))]
-    columns = ", ".join(map(quoted, names))
-    bounds = con.execute(
-        'SELECT "partition", min(rowid), max(rowid) FROM cut GROUP BY 1 ORDER BY 1'
-    ).fetchall()
-    ranges = {part: (first, last) for part, first, last in bounds}
-
-    def write(part: int) -> None:
-        query = events_between(mapping, *ranges.get(part, (0, -1)))
-        target = folder / f"part-{part:04}.parquet"
-        with con.cursor() as own:
-            _copy(own, f'SELECT {columns} FROM ({query}) ORDER BY "@at"', target)
-
-    with ThreadPoolExecutor(threads()) as pool:  # one COPY of a part keeps a single core busy
-        list(pool.map(write, range(bounds[-1][0] + 1)))
+    _copy(con, f"SELECT {', '.join(map(quoted, names))} FROM events", target)
 
 
 def _copy(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
