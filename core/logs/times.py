@@ -1,24 +1,30 @@
-"""Times as logs write them, and the SQL that reads each way as a moment in UTC."""
+"""Times as logs write them, and the SQL that reads each way as a moment in UTC.
+
+A time without a year, as syslog writes it (`Oct  7 13:55:36`), is none: nothing in the log says
+which year is meant, and a wrong one would put events of a turn of the year in the wrong order.
+"""
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import product
+from itertools import chain, product
 from typing import Final
 
 import duckdb
 
-from core.logs.engine import literal, quoted
+from core.logs.engine import literal, one_row, quoted
 from core.logs.mapping import TimeRule
 
-_LOOKED_AT = 2000  # values of a column
+_LOOKED_AT = 2000  # values of a column, both spread over it and at its beginning
+_SPARSEST = 500  # one row in so many at least: of 2,000 rows in another way some are met
 _ENOUGH = 200  # values without a time among them: none will come
 
 # What each part of a format stands for. %1 and %2 are the day and the month, in either order.
 _PARTS: Final = {
     "%Y%m%d": r"(?:19|20)\d{6}",
     "%H%M%S": r"\d{6}",
+    "%1.%2.%y": r"\d{2}\.\d{2}\.\d{2}",  # 4.12.10 is a version
     **dict.fromkeys(("%1", "%2", "%d", "%m", "%H", "%I"), r"\d{1,2}"),
     **dict.fromkeys(("%M", "%S", "%y"), r"\d{2}"),
     **dict.fromkeys(("%a", "%b"), "[A-Za-z]{3}"),
@@ -26,11 +32,12 @@ _PARTS: Final = {
     "%B": "[A-Za-z]{4,9}",
     "%f": r"\d{1,6}",
     "%p": "[AaPp][Mm]",
+    "%午": "[上下]午",
     "%z": r"[-+]\d{2}:?\d{2}",
     "%Z": "[A-Z]{3,4}",
 }
 _DATES: Final = (
-    *("%1/%2/%Y", "%1.%2.%Y", "%1-%2-%Y", "%1/%2/%y", "%1-%2-%y"),
+    *("%1/%2/%Y", "%1.%2.%Y", "%1-%2-%Y", "%1/%2/%y", "%1-%2-%y", "%1.%2.%y"),
     *("%d/%b/%Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%a, %d %b %Y"),
     *("%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%B %d %Y"),
     *("%Y年%m月%d日", "%Y.%m.%d", "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d"),
@@ -39,15 +46,21 @@ _CLOCKS: Final = (
     *("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%H:%M:%S,%f", "%H%M%S"),
     *("%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p"),
     *("%H时%M分", "%H时%M分%S秒"),
+    *("%午%I:%M", "%午%I:%M:%S", "%午 %I:%M", "%午 %I:%M:%S", "%午%I时%M分", "%午%I时%M分%S秒"),
 )
 _ZONES: Final = ("", " %z", "%z", " %Z", "Z")
 _BETWEEN = re.compile("[T:, ]*")  # date and clock
+# Of the C library and its heirs: the year comes last, a day of one digit is padded.
+_CTIMES: Final = tuple(
+    f"%a %b{day} %H:%M:%S{zone} %Y"
+    for day, zone in product((" %d", "  %d"), ("", " %z", " UTC", " GMT"))
+)
 
 # Characters of the longest that a part stands for; the other parts have no longest.
 _WIDTHS: Final = {
     **dict.fromkeys(("%1", "%2", "%d", "%m", "%H", "%I", "%M", "%S", "%y", "%p"), 2),
     **dict.fromkeys(("%a", "%b"), 3),
-    **{"%Y%m%d": 8, "%H%M%S": 6, "%Y": 4, "%f": 6, "%z": 5},
+    **{"%Y%m%d": 8, "%H%M%S": 6, "%1.%2.%y": 8, "%Y": 4, "%f": 6, "%z": 5},
 }
 
 # ISO 8601 by far the most often, and all of it that the database reads without a format.
@@ -80,15 +93,28 @@ def formats_in(values: Iterable[str]) -> list[str]:
 
 
 def formats_of(con: duckdb.DuckDBPyConnection, column: str, table: str = "source") -> list[str]:
-    """Return the ways in which the beginning of a column writes times, the commonest first."""
+    """Return the ways in which a column writes times, the commonest first.
+
+    Rows all over the table are looked at, since a log may change its way at any place. They are
+    drawn by a hash: every so-manieth row would miss one of two ways that take turns.
+    """
     name = quoted(column)
-    query = f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL LIMIT {_LOOKED_AT}"
-    return formats_in(value for (value,) in con.execute(query).fetchall())
+    (rows,) = one_row(con, f"SELECT count(*) FROM {table}")
+    every = min(max(1, rows // _LOOKED_AT), _SPARSEST)
+    spread = f'SELECT {name} FROM {table} WHERE hash("@row") % {every} = 0'
+    first = f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL LIMIT {_LOOKED_AT}"
+    return formats_in(chain(_values(con, spread), _values(con, first)))
+
+
+def _values(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[str]:
+    con.execute(query)
+    while rows := con.fetchmany(_ENOUGH):
+        yield from (value for (value,) in rows if value is not None)
 
 
 def format_of(value: str) -> str | None:
     """Return how `value` writes a time, or None where it is none."""
-    for format in (*_EPOCHS, *_USUAL, "iso", "number"):
+    for format in (*_EPOCHS, *_USUAL, "iso", "number", *_CTIMES):
         if _pattern(format).fullmatch(value):
             return format
     for date in _DATES:
@@ -127,7 +153,7 @@ def _expression(format: str) -> str:
 
 
 def _split(format: str) -> list[str]:
-    return re.split(f"({'|'.join(_PARTS)})", format)
+    return re.split(f"({'|'.join(map(re.escape, _PARTS))})", format)
 
 
 def _width(format: str) -> int | None:
@@ -178,9 +204,12 @@ def _read_format(x: str, format: str, rule: TimeRule) -> str:
     days = {"%1": "%d", "%2": "%m"} if rule.day_first else {"%1": "%m", "%2": "%d"}
     spelled = re.sub("%[12]", lambda part: days[part.group()], format)
     moment = f"try_strptime({x}, {literal(spelled)})"
-    if format.endswith(("%z", "%Z")):
+    if "%午" in format:
+        western = f"replace(replace({x}, '上午', 'AM'), '下午', 'PM')"
+        moment = f"try_strptime({western}, {literal(spelled.replace('%午', '%p'))})"
+    if "%z" in format or "%Z" in format:
         moment = f"{moment} AT TIME ZONE 'UTC'"
-    elif not format.endswith(("Z", "UTC")):
+    elif not (format.endswith("Z") or any(zone in format for zone in ("UTC", "GMT"))):
         moment = _in_zone(moment, rule)
     width = _width(format)
     full = "" if width is None else f"strlen({x}) = {width} OR "
