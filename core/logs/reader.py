@@ -21,7 +21,15 @@ from core.logs.excel import open_excel
 from core.logs.fixed_width import create_view_of_fixed, cut, find_gaps
 from core.logs.json_columns import create_view_of_json, load_elements
 from core.logs.json_records import stage_elements
-from core.logs.lines import BREAK, DELIMITER, MARK, PART, stage_lines, stage_records
+from core.logs.lines import (
+    BREAK,
+    DELIMITER,
+    LONGEST_LINE,
+    MARK,
+    PART,
+    stage_lines,
+    stage_records,
+)
 from core.logs.mapping import Format
 from core.logs.parquet import open_parquet
 from core.logs.sniffing import HEAD, first_lines, guess_kind, guess_layout, read_head, split_fields
@@ -29,7 +37,8 @@ from core.logs.sources import ACCEPTED, container_of, find_files
 from core.logs.unpacking import unpack
 
 _UTF8 = {"utf-8", "utf-8-sig", "ascii"}
-_LONGEST_LINE = 1 << 26  # bytes
+_LONGEST_STAGED = 1 << 26  # bytes; a record holds its text twice, of up to 4 bytes a character
+_TOO_LONG = f"a line of more than {LONGEST_LINE:,} characters, of which the beginning is kept"
 
 
 @dataclass(frozen=True)
@@ -169,7 +178,10 @@ def _open_regular(
         return None
     columns = _columns_of(heads, layout)
     if limit is not None:
-        plain = [regular.cut_short(file, scratch, limit) for file in plain]
+        short = [regular.cut_short(file, scratch, limit) for file in plain]
+        plain = [file for file in short if file is not None]
+        if len(plain) < len(short):
+            return None
     return columns if regular.load(con, plain, columns, layout) else None
 
 
@@ -208,18 +220,19 @@ def head_of(staged: Path) -> str:
 def _load_lines(con: duckdb.DuckDBPyConnection, staged: list[Path], *, skip: int) -> None:
     con.execute(
         """CREATE TABLE lines
-        ("@row" BIGINT, "@file" VARCHAR, "@line" BIGINT, "@text" VARCHAR)"""
+        ("@row" BIGINT, "@file" VARCHAR, "@line" BIGINT, "@text" VARCHAR, "@refused" VARCHAR)"""
     )
     for file in staged:
         name = literal(file.stem.split("-", 1)[1]) if len(staged) > 1 else "NULL"
         con.execute(
             f"""INSERT INTO lines
             SELECT (SELECT count(*) FROM lines) + row_number() OVER () - {skip},
-                {name}, "@line", "@text"
+                {name}, "@line", rtrim("@text", '{MARK}'),
+                CASE WHEN ends_with("@text", '{MARK}') THEN {literal(_TOO_LONG)} END
             FROM (SELECT row_number() OVER () AS "@line", substr("text", 2) AS "@text"
                 FROM read_csv({file_literal(file)}, columns = {{'text': 'VARCHAR'}},
                     header = false, auto_detect = false, delim = '{DELIMITER}', quote = '',
-                    escape = '', comment = '', max_line_size = {_LONGEST_LINE}))
+                    escape = '', comment = '', max_line_size = {_LONGEST_STAGED}))
             WHERE trim("@text") <> '' QUALIFY row_number() OVER () > {skip}"""
         )
 
@@ -228,7 +241,7 @@ def _create_view_of_fields(
     con: duckdb.DuckDBPyConnection, columns: list[str], delimiter: str, as_records: bool
 ) -> None:
     if as_records:
-        parts = f"""SELECT "@row", "@file", CAST(parts[1] AS BIGINT) AS "@line",
+        parts = f"""SELECT "@row", "@file", "@refused", CAST(parts[1] AS BIGINT) AS "@line",
                 replace(parts[2], '{BREAK}', chr(10)) AS "@text", parts[3:] AS fields
             FROM (SELECT *, string_split("@text", '{PART}') AS parts FROM lines)"""
     elif delimiter == " ":
@@ -241,9 +254,9 @@ def _create_view_of_fields(
     con.execute(
         f"""CREATE VIEW source AS
         SELECT "@row", "@file", "@line", "@text",
-            CASE WHEN len(fields) <> {len(columns)} AND (
+            coalesce("@refused", CASE WHEN len(fields) <> {len(columns)} AND (
                     len(fields) <> {len(columns) + 1} OR trim(fields[-1]) <> '')
-                 THEN len(fields) || ' fields instead of {len(columns)}' END AS "@refused",
+                THEN len(fields) || ' fields instead of {len(columns)}' END) AS "@refused",
             {select_cells(columns)}
         FROM (SELECT *, {cells} AS cells FROM ({parts}))"""
     )

@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 
 from core.logs.engine import file_literal, literal, quoted
+from core.logs.lines import LONGEST_LINE
 from core.logs.mapping import Format
 
 _CHUNK = 1 << 24
@@ -30,16 +31,22 @@ class _Census:
     is_odd: bool  # NUL, a control byte that we reserve, a return without a line end
 
 
-def cut_short(plain: Path, scratch: Path, limit: int) -> Path:
-    """Return a file of the first whole lines of `plain`, about `limit` bytes."""
+def cut_short(plain: Path, scratch: Path, limit: int) -> Path | None:
+    """Return a file of the first whole lines of `plain`, about `limit` bytes.
+
+    None where a line that is too long would be most of it: `core.logs.lines` looks past that one.
+    """
     if plain.stat().st_size <= limit:
         return plain
     with plain.open("rb") as stream:
         head = stream.read(limit)
+    end = head.rfind(b"\n") + 1
+    if limit - end > LONGEST_LINE:
+        return None
     folder = scratch / f"{len(list(scratch.iterdir()))}"
     folder.mkdir()
     short = folder / plain.name
-    short.write_bytes(head[: head.rfind(b"\n") + 1] or head)
+    short.write_bytes(head[:end] or head)
     return short
 
 
