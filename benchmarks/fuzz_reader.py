@@ -52,7 +52,8 @@ def rows_add_up(path: Path) -> int | None:
             left_out = _lines_left_out(path, source.format, rows)
     except BadInput:
         return None
-    assert len(left_out) <= source.format.header or left_out == list(range(left_out[0], rows[0][1]))
+    above = source.format.header + source.format.skip
+    assert len(left_out) <= above or left_out == list(range(left_out[0], rows[0][1]))
     assert counted is None or counted == len(rows)
     assert [row for row, _, _ in rows] == list(range(1, len(rows) + 1))
     assert all(line >= 1 and text is not None for _, line, text in rows)

@@ -16,6 +16,7 @@ from core.logs.guessing import Guess, guess_kinds
 from core.logs.imputing import impute
 from core.logs.lengths import whole_lengths
 from core.logs.mapping import ROLES, Format, Mapping, Roles, TimeRule, make_mapping
+from core.logs.notes import notes_of
 from core.logs.privacy import create_masks
 from core.logs.profiling import Profile, profile_columns, take_sample
 from core.logs.quality import measure_quality
@@ -36,7 +37,8 @@ class Inspection:
     # confidence
     mapping: Mapping
     preview: pd.DataFrame  # the first canonical events
-    quality: dict[str, Any]  # of the sample; only `problem` where it cannot be imported like this
+    quality: dict[str, Any]  # of what was looked at, its `rows`: the "first" ones or the "whole" of
+    # the log; only `problem` where it cannot be imported like this
     lengths: dict[int, int]  # events of a whole sequence -> sequences, before `max_events` cuts
     notes: list[str]  # on what was proposed
 
@@ -63,7 +65,7 @@ def inspect_log(path: Path | str, *, mapping: Mapping | None = None) -> Inspecti
         create_masks(con, secrets.token_bytes())  # a look has no home, so no key to keep to
         try:
             _check(con, source, proposal.mapping)
-            preview, quality = _preview(con, proposal.mapping)
+            preview, quality = _preview(con, proposal.mapping, is_whole=source.is_whole)
             lengths = whole_lengths(con)
         except BadInput as error:
             preview, quality = pd.DataFrame(), {"problem": str(error)}
@@ -204,10 +206,12 @@ def _check_order(con: duckdb.DuckDBPyConnection, actor: str) -> None:
 
 
 def _preview(
-    con: duckdb.DuckDBPyConnection, mapping: Mapping
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, *, is_whole: bool
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     counts = create_preview(con, mapping)
     quality = measure_quality(con, mapping, counts, impute(con, mapping, "cut"), sample=True)
+    if is_whole:
+        quality |= {"rows": "whole", "notes": notes_of(quality | {"rows": "whole"})}
     events = con.execute(
         f"""SELECT * EXCLUDE ("@sequence", "partition") FROM cut
         ORDER BY min("row") OVER (PARTITION BY sequence_id), position LIMIT {_PREVIEW_EVENTS}"""

@@ -47,6 +47,7 @@ class Source:
 
     format: Format
     columns: list[str]  # as the mapping names them
+    is_whole: bool = True  # nothing was left out because of a limit
 
 
 def open_log(
@@ -124,43 +125,57 @@ def _open_text(
     if format is None or "kind" not in format.model_fields_set:
         _check_same_kind(plain, [guess_kind(head) for head in heads])
     layout = guess_layout(heads[0], encodings[0], format)
+    is_whole = limit is None or all(file.stat().st_size < limit for file in plain)
+    return Source(layout, _open_in(con, plain, scratch, layout, encodings, heads, limit), is_whole)
+
+
+def _open_in(
+    con: duckdb.DuckDBPyConnection,
+    plain: list[Path],
+    scratch: Path,
+    layout: Format,
+    encodings: list[str],
+    heads: list[str],
+    limit: int | None,
+) -> list[str]:
+    """Open text in a known layout; return its columns."""
     if layout.kind == "json":
         elements = [scratch / f"{number}.elements" for number in range(len(plain))]
         for file, target, encoding in zip(plain, elements, encodings, strict=True):
             stage_elements(file, target, encoding, limit)
         load_elements(con, [file.name for file in plain], elements)
-        return Source(layout, create_view_of_json(con))
+        return create_view_of_json(con)
     if layout.kind == "csv" and {*encodings} <= _UTF8:
         columns = _open_regular(con, plain, scratch, layout, heads, limit)
         if columns is not None:
-            return Source(layout, columns)
+            return columns
     staged = [scratch / f"{number}-{file.name[-60:]}.lines" for number, file in enumerate(plain)]
     has_quotes = False
     for file, target, encoding in zip(plain, staged, encodings, strict=True):
         has_quotes |= stage_lines(file, target, encoding, limit)
     if layout.kind == "csv":
-        return Source(layout, _open_delimited(con, staged, layout, has_quotes))
-    return Source(layout, _open_lines(con, staged, layout))
+        return _open_delimited(con, staged, layout, has_quotes)
+    return _open_lines(con, staged, layout)
 
 
 def _open_lines(con: duckdb.DuckDBPyConnection, staged: list[Path], layout: Format) -> list[str]:
     """Open text of which each line is a row, without any quoting."""
     if layout.kind == "fixed":
         return _open_fixed(con, staged, layout)
-    _load_lines(con, staged, skip=0)
+    _load_lines(con, staged, skip=layout.skip)
     if layout.kind == "jsonl":
         return create_view_of_json(con)
     return create_view_of_accesses(con, head_of(staged[0]).split("\n"))
 
 
 def _open_fixed(con: duckdb.DuckDBPyConnection, staged: list[Path], layout: Format) -> list[str]:
-    lines = head_of(staged[0]).split("\n")
-    gaps = find_gaps(lines)
-    firsts = [cut(head_of(file).split("\n")[0], gaps) for file in staged]
+    heads = [head_of(file).split("\n")[layout.skip :] for file in staged]
+    gaps = find_gaps(heads[0])
+    firsts = [cut(lines[0], gaps) for lines in heads if lines]
     if layout.header:
         check_same_columns(firsts)
     columns = unique_names(firsts[0] if layout.header else [""] * (len(gaps) + 1))
-    _load_lines(con, staged, skip=1 if layout.header else 0)
+    _load_lines(con, staged, skip=layout.skip + layout.header)
     create_view_of_fixed(con, columns, gaps)
     return columns
 
@@ -174,7 +189,7 @@ def _open_regular(
     limit: int | None,
 ) -> list[str] | None:
     """Let DuckDB read the text by itself; None where it needs more care."""
-    if layout.delimiter in (None, " "):
+    if layout.delimiter in (None, " ") or layout.skip:
         return None
     columns = _columns_of(heads, layout)
     if limit is not None:
@@ -188,7 +203,8 @@ def _open_regular(
 def _columns_of(heads: list[str], layout: Format) -> list[str]:
     """Return the columns of delimited text."""
     assert layout.delimiter is not None
-    firsts = [split_fields(head, layout.delimiter)[0] for head in heads]
+    rows = [split_fields(head, layout.delimiter)[layout.skip :] for head in heads]
+    firsts = [below[0] for below in rows if below]
     if layout.header:
         check_same_columns(firsts)
         return unique_names(firsts[0])
@@ -205,7 +221,7 @@ def _open_delimited(
         for file in staged:
             stage_records(file, file.with_suffix(".records"), layout.delimiter)
         staged = [file.with_suffix(".records") for file in staged]
-    _load_lines(con, staged, skip=1 if layout.header else 0)
+    _load_lines(con, staged, skip=layout.skip + layout.header)
     _create_view_of_fields(con, columns, layout.delimiter, as_records)
     return columns
 

@@ -76,7 +76,7 @@ def test_what_is_wrong_with_a_log_is_said_before_it_is_imported(open_page, flawe
     assert not app.exception
     said = app.info[0].value.replace("\\", "")
     rows = len(flawed_log.read_text().splitlines()) - 1
-    assert f"In the first {rows} rows:" in said
+    assert f"In all {rows} rows:" in said
     assert f"Rows that cannot be used: 1 of {rows}" in said
     assert "Events equal to an earlier one in every column: 1 of" in said
     rejected = next(frame.value for frame in app.dataframe if "raw" in frame.value)
