@@ -31,11 +31,16 @@ def count_titles(rows: list[list[str]]) -> int:
 
     Nought where no row holds names: then a short row may be a broken event.
     """
-    widths = Counter(len(row) for row in rows[:200])
-    width = max(widths, key=lambda width: (widths[width], width))
+    width = usual_width(rows)
     titles = len(list(takewhile(lambda row: _is_title(row, width), rows[: _MOST_TITLES + 1])))
     below = rows[titles:]
     return titles if titles <= _MOST_TITLES and below and guess_header(below) else 0
+
+
+def usual_width(rows: list[list[str]]) -> int:
+    """Return how many fields most rows have."""
+    widths = Counter(len(row) for row in rows[:200])
+    return max(widths, key=lambda width: (widths[width], width))
 
 
 def _is_title(row: list[str], width: int) -> bool:

@@ -19,6 +19,7 @@ from core.logs.encodings import encoding_of
 from core.logs.engine import file_literal, literal
 from core.logs.excel import open_excel
 from core.logs.fixed_width import create_view_of_fixed, cut, find_gaps
+from core.logs.headers import usual_width
 from core.logs.json_columns import create_view_of_json, load_elements
 from core.logs.json_records import stage_elements
 from core.logs.lines import (
@@ -204,11 +205,11 @@ def _columns_of(heads: list[str], layout: Format) -> list[str]:
     """Return the columns of delimited text."""
     assert layout.delimiter is not None
     rows = [split_fields(head, layout.delimiter)[layout.skip :] for head in heads]
-    firsts = [below[0] for below in rows if below]
     if layout.header:
+        firsts = [below[0] for below in rows if below]
         check_same_columns(firsts)
         return unique_names(firsts[0])
-    return unique_names([f"column_{number}" for number in range(1, len(firsts[0]) + 1)])
+    return unique_names([""] * usual_width(rows[0]))
 
 
 def _open_delimited(
