@@ -24,7 +24,7 @@ ROLE_WORDS = {
     "amount": "For how much",
     "event_id": "Id of the event",
 }
-REASON = 400  # pixels, for the longest of them
+REASON = 440  # pixels, for the longest of them
 CUTS = {"session": "by session", "gap": "by a pause", "actor": "one per actor", "window": "windows"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import BadInput
-from core.logs.mapping import parse_mapping
+from core.logs.mapping import Format, parse_mapping
 from core.logs.proposal import Inspection, inspect_log
 from core.store import models
 from pages._common import begin, enqueue, home, refusals, text
@@ -66,22 +66,22 @@ with refusals():
     if not Path(path).exists():
         raise BadInput(say_gone(path))
     changed = Path(path).stat().st_mtime
-    first = look(path, changed, None)
 head, begins, other = st.columns([5, 2, 1.3], vertical_alignment="center")
+try:
+    found = look(path, changed, None).format
+except BadInput:  # maybe of what stands above the table
+    found = Format()
 with begins:
-    table = edit_format(path, first.format)
-place = path  # keys the widgets, whose defaults depend on the proposal
-if table:
-    place = f"{path}#{table}"
-    with refusals():
-        first = look(path, changed, json.dumps(table))
-head.markdown(f"**{text(Path(path).name)}** · {describe_format(first.format)}")
+    table = edit_format(path, found)
+place = f"{path}#{table}" if table else path  # keys the widgets, whose defaults are the proposal's
 if other.button("Another file", icon=":material/undo:", width="stretch"):
     st.query_params.pop("file")
     st.query_params.pop("job", None)
     st.rerun()
 
 with refusals():
+    first = look(path, changed, json.dumps(table) if table else None)
+    head.markdown(f"**{text(Path(path).name)}** · {describe_format(first.format)}")
     if (template := choose_template(path, first.columns["name"].tolist())) is not None:
         place = f"{place}#{template.name}"
         # The file's own format: a template may meet its columns in another kind of file.
