@@ -2,9 +2,10 @@
 
     python -m benchmarks.fuzz_reader [MINUTES]
 
-A file is opened and imported as far as its preview. Allowed are a count of rows that adds up, or
-`BadInput`; anything else that escapes, a crash or a minute without an answer is a failure. The file
-that was being read stays at `/tmp/spoor-fuzz/log` for a look.
+First a log with a line of a gigabyte: its other rows have to come in, and memory to stay bounded.
+Then file after file is opened and imported as far as its preview. Allowed are a count of rows that
+adds up, or `BadInput`; anything else that escapes, a crash or a minute without an answer is a
+failure. The file that was being read stays at `/tmp/spoor-fuzz/log` for a look.
 """
 
 import bz2
@@ -12,6 +13,7 @@ import faulthandler
 import gzip
 import io
 import json
+import resource
 import sys
 import tempfile
 import time
@@ -50,7 +52,8 @@ def rows_add_up(path: Path) -> int | None:
             left_out = _lines_left_out(path, source.format, rows)
     except BadInput:
         return None
-    assert len(left_out) <= source.format.header or left_out == list(range(left_out[0], rows[0][1]))
+    above = source.format.header + source.format.skip
+    assert len(left_out) <= above or left_out == list(range(left_out[0], rows[0][1]))
     assert counted is None or counted == len(rows)
     assert [row for row, _, _ in rows] == list(range(1, len(rows) + 1))
     assert all(line >= 1 and text is not None for _, line, text in rows)
@@ -183,5 +186,25 @@ def fuzz(minutes: float) -> None:
     print(f"{sum(found.values())} files: {found[False]} read, {found[True]} refused, no failure")
 
 
+def read_long_line(size: int = 1 << 30, memory: int = 300) -> None:
+    """Open a log with a line of `size` bytes; no more than `memory` MB may be taken for it."""
+    path = Path("/tmp/spoor-fuzz/long")
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as stream:
+        stream.write(_CSV)
+        stream.writelines([b"x" * (1 << 20)] * (size >> 20))
+        stream.write(b"\n" + _CSV.split(b"\n", 1)[1])
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    with scratch_folder() as scratch, connect(scratch) as con:
+        open_log(con, path, scratch)
+        found = con.execute('SELECT count(*), count("@refused") FROM source').fetchone()
+    taken = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
+    path.unlink()
+    assert found == (2 * len(_EVENTS) + 1, 1), found
+    assert taken < memory, f"{taken} MB"
+    print(f"a line of {size:,} bytes: {time.monotonic() - start:.1f} s, {taken} MB")
+
+
 if __name__ == "__main__":
+    read_long_line()
     fuzz(float(sys.argv[1]) if len(sys.argv) > 1 else 10)

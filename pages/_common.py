@@ -1,8 +1,6 @@
 """The only bridge between the pages and core: home, analyst, jobs and the resident model."""
 
 import re
-import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,14 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pandas as pd
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.charts.look import duration
 from core.errors import SpoorError
 from core.settings import Settings
 from core.store import datasets, explanations, jobs
 from core.store.datasets import Dataset
-from core.store.home import Home, now, open_home, writing
+from core.store.home import Home, now, open_home
 from core.store.models import Model
 
 if TYPE_CHECKING:
@@ -146,15 +143,6 @@ def open_case(case_id: int) -> NoReturn:
 def score_word(model: Model) -> str:
     """Say what a model's number is: without labels it is no probability."""
     return "unusualness" if model.kind == "unusualness" else "probability of abuse"
-
-
-def keep_upload(uploaded: UploadedFile) -> Path:
-    """Write what the browser sent to disk at once."""
-    # A folder of its own: the next upload of this name must not replace what a job waits for.
-    target = home().uploads / uuid.uuid4().hex / Path(uploaded.name).name
-    with writing(target) as file, file.open("wb") as out:
-        shutil.copyfileobj(uploaded, out)
-    return target
 
 
 def ago(moment: datetime | pd.Timestamp | None) -> str:

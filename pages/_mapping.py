@@ -24,6 +24,7 @@ ROLE_WORDS = {
     "amount": "For how much",
     "event_id": "Id of the event",
 }
+REASON = 440  # pixels, for the longest of them
 CUTS = {"session": "by session", "gap": "by a pause", "actor": "one per actor", "window": "windows"}
 
 
@@ -135,10 +136,10 @@ def edit_kinds(place: str, inspected: pd.DataFrame, roles: dict[str, str | None]
         hide_index=True,
         disabled=[name for name in order if name != "kind"],
         column_config={
-            "name": st.column_config.TextColumn("column", width="medium"),
+            "name": st.column_config.TextColumn("column", width=160),
             "kind": st.column_config.SelectboxColumn("kind", options=kinds, width=110),
             "trust": st.column_config.TextColumn("how sure", width=130),
-            "reason": st.column_config.TextColumn("because", width="medium"),
+            "reason": st.column_config.TextColumn("because", width=REASON),
             "missing": st.column_config.NumberColumn(format="percent", width=80),
             "distinct": st.column_config.NumberColumn("different", format="localized", width=80),
         },

@@ -42,7 +42,8 @@ def draw_quality(quality: dict[str, Any], key: str) -> None:
     if quality["notes"]:
         _draw_notes(quality["notes"])
     else:
-        rows = f"the first {quality['read']:,} rows" if quality.get("rows") == "first" else "it"
+        looked_at = {"first": "the first", "whole": "all"}.get(quality.get("rows", "all"))
+        rows = "it" if looked_at is None else f"{looked_at} {quality['read']:,} rows"
         st.success(f"Nothing about {rows} needs to be known first.", icon=":material/check:")
     if "vocabulary" in quality:  # a data set imported by an older version has no more to show
         with st.expander("More about its quality", icon=":material/monitoring:"):

@@ -7,16 +7,18 @@ from typing import Any
 import streamlit as st
 
 from core.errors import BadInput
-from core.logs.mapping import parse_mapping
+from core.logs.mapping import Format, parse_mapping
 from core.logs.proposal import Inspection, inspect_log
 from core.store import models
-from pages._common import begin, enqueue, home, keep_upload, refusals, text
+from pages._common import begin, enqueue, home, refusals, text
+from pages._format import describe_format, edit_format
 from pages._imputing import offer_imputing, offer_masking
 from pages._jobs import job_in_url, show_running
 from pages._mapping import draw_lengths, edit_kinds, edit_roles, edit_rule, edit_times
 from pages._outcome import draw_import_outcome
 from pages._quality import draw_first_rejected, draw_quality
 from pages._templates import choose_template, keep_template
+from pages._uploads import keep_upload, say_gone
 
 PREVIEW: dict[str, Any] = {
     "actor_id": "who",
@@ -62,23 +64,29 @@ if not path:
 
 with refusals():
     if not Path(path).exists():
-        raise BadInput(f"There is nothing at '{path}'. Accepted: a file, a folder or a pattern.")
+        raise BadInput(say_gone(path))
     changed = Path(path).stat().st_mtime
-    first = look(path, changed, None)
-head, other = st.columns([4, 1], vertical_alignment="center")
-head.markdown(f"**{text(Path(path).name)}** · {first.format.kind}, {first.format.encoding}")
+head, begins, other = st.columns([5, 2, 1.3], vertical_alignment="center")
+try:
+    found = look(path, changed, None).format
+except BadInput:  # maybe of what stands above the table
+    found = Format()
+with begins:
+    table = edit_format(path, found)
+place = f"{path}#{table}" if table else path  # keys the widgets, whose defaults are the proposal's
 if other.button("Another file", icon=":material/undo:", width="stretch"):
     st.query_params.pop("file")
     st.query_params.pop("job", None)
     st.rerun()
 
-place = path  # keys the widgets, whose defaults depend on the proposal
 with refusals():
+    first = look(path, changed, json.dumps(table) if table else None)
+    head.markdown(f"**{text(Path(path).name)}** · {describe_format(first.format)}")
     if (template := choose_template(path, first.columns["name"].tolist())) is not None:
-        place = f"{path}#{template.name}"
+        place = f"{place}#{template.name}"
         # The file's own format: a template may meet its columns in another kind of file.
-        known = template.mapping.model_dump_json(exclude={"format"}, exclude_unset=True)
-        first = look(path, changed, known)
+        known = template.mapping.model_dump(mode="json", exclude={"format"}, exclude_unset=True)
+        first = look(path, changed, json.dumps(known | table))
 
 st.subheader("Which column is what")
 roles = edit_roles(place, first)

@@ -112,6 +112,8 @@ def _import(page: Page, address: str, log_file: Path) -> None:
     page.get_by_role("link", name="Import a log").click()
     page.locator("input[type=file]").set_input_files(log_file)
     expect(page.get_by_text("What comes out")).to_be_visible()
+    expect(page.get_by_role("button", name="Search").first).to_be_attached()  # of a table
+    expect(page.get_by_role("button", name="Download as CSV")).to_have_count(0)  # unguarded
     actor = page.get_by_role("combobox", name="Who acts")
     expect(actor).to_have_value("user_id")
     name = page.get_by_role("textbox", name="Name of the data set")

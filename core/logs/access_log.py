@@ -42,7 +42,8 @@ def create_view_of_accesses(con: duckdb.DuckDBPyConnection, lines: list[str]) ->
     cells = ", ".join(f"{_cell(column)} AS {quoted(column)}" for column in columns)
     con.execute(
         f"""CREATE VIEW source AS SELECT "@row", "@file", "@line", "@text",
-            CASE WHEN part.ip = '' THEN 'not a line of an access log' END AS "@refused", {cells}
+            coalesce("@refused", CASE WHEN part.ip = '' THEN 'not a line of an access log' END)
+                AS "@refused", {cells}
         FROM (SELECT *, regexp_extract(part.request, {literal(_REQUEST)},
                 {list(_REQUEST_PARTS)}) AS request
             FROM (SELECT *, regexp_extract("@text", {literal(f"^(?:{_LINE.pattern})$")},

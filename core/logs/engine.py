@@ -31,10 +31,11 @@ def _is_missing(x: str) -> str:
 # A damaged file raises any error but those of a statement that is wrong in itself.
 _OUR_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 
-# Trimming and comparing cost more than reading: only where a cell can need them.
+# Trimming and comparing cost more than reading: only where a cell can need them. A text before '!'
+# is empty or begins with a space or less.
 _MACROS = rf"""
 CREATE MACRO value_of(x) AS CASE
-    WHEN starts_with(x, ' ') OR ends_with(x, ' ')
+    WHEN x < '!' OR ends_with(x, ' ')
     THEN CASE WHEN NOT {_is_missing("trim(x)")} THEN trim(x) END
     WHEN strlen(x) > {_LONGEST} OR NOT {_is_missing("x")} THEN x END;
 CREATE MACRO odd_number(x) AS try_cast(regexp_extract(

@@ -8,9 +8,10 @@ from core.errors import BadInput
 from core.logs.engine import literal, one_row, quoted
 from core.logs.mapping import Mapping, canonical_names
 from core.logs.privacy import is_private
-from core.logs.times import formats_of, time_sql
+from core.logs.times import formats_in, formats_of, time_sql
 from core.schema import DEFAULT_ACTION
 
+_UNREAD = "time cannot be read"
 BUCKETS = 1024  # of actors: events lie by bucket, and parts of the log are made of whole ones
 
 
@@ -36,7 +37,11 @@ def create_events(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> Counts:
     BadInput
         If no row can be used.
     """
-    _parse(con, mapping)
+    formats = formats_of(con, mapping.roles.time) if mapping.roles.time else []
+    _parse(con, mapping, formats)
+    while learned := _unknown_formats(con, formats):  # those that first appear further below
+        formats += learned
+        _parse(con, mapping, formats)
     _reject(con)
     duplicate = _drop_duplicates(con, mapping)
     counts = _count(con, duplicate)
@@ -45,10 +50,24 @@ def create_events(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> Counts:
     return counts
 
 
-def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+def _unknown_formats(con: duckdb.DuckDBPyConnection, known: list[str]) -> list[str]:
+    """Return the ways of writing times among those that could not be read."""
+    unread = con.execute(
+        """SELECT "@time" FROM (SELECT "@time" FROM accepted WHERE "@time" IS NOT NULL)
+        USING SAMPLE reservoir(2000 ROWS) REPEATABLE (0)"""
+    )
+    found = formats_in(value for (value,) in unread.fetchall())
+    return [format for format in found if format not in known]
+
+
+def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping, formats: list[str]) -> None:
     roles = mapping.roles
     assert roles.actor is not None
-    timed = _time(con, mapping)
+    timed = (
+        time_sql(quoted(roles.time), mapping.time, formats)
+        if roles.time
+        else "CAST(NULL AS TIMESTAMP)"
+    )
     action = f"{quoted(roles.action)}" if roles.action else literal(DEFAULT_ACTION)
     cells = [
         f"{quoted(roles.actor)} AS actor_id",
@@ -63,25 +82,19 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
         cells.append(f"{_cell(mapping, source)} AS {quoted(name)}")
     # Read once, and sorted on the way: a table in between would be written and read for nothing.
     con.execute(
-        f"""CREATE TABLE accepted AS
+        f"""CREATE OR REPLACE TABLE accepted AS
         SELECT * EXCLUDE ("@refused", "@time", "@line", "@file", "@text"),
             CASE WHEN "@reason" IS NULL THEN hash(actor_id) % {BUCKETS} ELSE -1 END AS bucket,
             CASE WHEN "@reason" IS NOT NULL THEN "@line" END AS "@line",
             CASE WHEN "@reason" IS NOT NULL THEN "@file" END AS "@file",
-            {_kept_text(mapping)} AS "@text"
+            {_kept_text(mapping)} AS "@text",
+            CASE WHEN "@reason" = '{_UNREAD}' THEN "@time" END AS "@time"
         FROM (SELECT *, coalesce("@refused", CASE WHEN actor_id IS NULL THEN 'no actor'
                 {_time_reasons(roles.time)} END) AS "@reason"
             FROM (SELECT "@row" AS "row", "@line", "@file", "@text", "@refused",
                 {_raw_time(roles.time)} AS "@time", {", ".join(cells)}
                 FROM source)) ORDER BY bucket"""
     )
-
-
-def _time(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> str:
-    column = mapping.roles.time
-    if column is None:
-        return "CAST(NULL AS TIMESTAMP)"
-    return time_sql(quoted(column), mapping.time, formats_of(con, column))
 
 
 def _cell(mapping: Mapping, source: str) -> str:
@@ -107,7 +120,7 @@ def _raw_time(source: str | None) -> str:
 def _time_reasons(source: str | None) -> str:
     if source is None:
         return ""
-    return """WHEN "@time" IS NULL THEN 'no time' WHEN ts IS NULL THEN 'time cannot be read'"""
+    return f"""WHEN "@time" IS NULL THEN 'no time' WHEN ts IS NULL THEN '{_UNREAD}'"""
 
 
 def _kept_text(mapping: Mapping) -> str:
@@ -124,7 +137,7 @@ def _reject(con: duckdb.DuckDBPyConnection) -> None:
         FROM accepted WHERE bucket < 0 ORDER BY "row" """
     )
     con.execute("DELETE FROM accepted WHERE bucket < 0")
-    for column in ("@reason", "@line", "@file"):
+    for column in ("@reason", "@line", "@file", "@time"):
         con.execute(f"ALTER TABLE accepted DROP COLUMN {quoted(column)}")
 
 

@@ -12,8 +12,8 @@ import duckdb
 from core.errors import BadInput
 from core.logs.columns import MOST_COLUMNS, check_same_columns, select_cells, unique_names
 from core.logs.engine import file_literal, literal
-from core.logs.headers import guess_header
 from core.logs.mapping import Format
+from core.logs.sniffing import complete_header
 
 _LOOK = 200  # rows
 _LONGEST_ROW = 1 << 28  # bytes as JSON; a cell holds at most 32,767 characters
@@ -30,18 +30,20 @@ def open_excel(
         If a workbook cannot be read or has no such sheet, or their columns differ.
     """
     staged = [scratch / f"{number}.rows" for number in range(len(files))]
-    asked = None if given is None else given.sheet
-    sheets = [_stage_rows(file, rows, asked) for file, rows in zip(files, staged, strict=True)]
+    sheet = None if given is None else given.sheet
+    sheets = [_stage_rows(file, rows, sheet) for file, rows in zip(files, staged, strict=True)]
     looks = [_first_rows(rows) for rows in staged]
-    is_given = given is not None and "header" in given.model_fields_set
-    header = given.header if given is not None and is_given else guess_header(looks[0])
-    firsts = [rows[0] for rows in looks]
-    if header:
+    said = {"header", "skip"}
+    known = {} if given is None else given.model_dump(exclude_unset=True, include=said)
+    complete_header(known, looks[0])
+    layout = Format(kind="excel", sheet=sheets[0], **known)
+    firsts = [rows[layout.skip] for rows in looks if len(rows) > layout.skip]
+    if layout.header:
         check_same_columns(firsts)
-    columns = unique_names(firsts[0] if header else [""] * len(firsts[0]))
-    _load_rows(con, [file.name for file in files], staged, skip=1 if header else 0)
+    columns = unique_names(firsts[0] if layout.header else [""] * len(firsts[0]))
+    _load_rows(con, [file.name for file in files], staged, skip=layout.skip + layout.header)
     _create_view(con, columns)
-    return Format(kind="excel", header=header, sheet=sheets[0]), columns
+    return layout, columns
 
 
 def _stage_rows(file: Path, target: Path, sheet: str | None) -> str:

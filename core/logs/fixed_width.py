@@ -72,7 +72,8 @@ def create_view_of_fixed(
     width = gaps[-1][1]
     con.execute(
         f"""CREATE VIEW source AS
-        SELECT "@row", "@file", "@line", "@text", CASE {reasons} END AS "@refused",
+        SELECT "@row", "@file", "@line", "@text",
+            coalesce("@refused", CASE {reasons} END) AS "@refused",
             {select_cells(columns)}
         FROM (SELECT *, list_transform([{", ".join(cells)}], lambda x: value_of(x)) AS cells
             FROM (SELECT *, [{blanks}] AS blanks

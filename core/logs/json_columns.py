@@ -18,13 +18,13 @@ def load_elements(con: duckdb.DuckDBPyConnection, names: list[str], staged: list
     """Create the table `lines` from the elements staged of each file."""
     con.execute(
         """CREATE TABLE lines
-        ("@row" BIGINT, "@file" VARCHAR, "@line" BIGINT, "@text" VARCHAR)"""
+        ("@row" BIGINT, "@file" VARCHAR, "@line" BIGINT, "@text" VARCHAR, "@refused" VARCHAR)"""
     )
     for name, file in zip(names, staged, strict=True):
         con.execute(
             f"""INSERT INTO lines
             SELECT (SELECT count(*) FROM lines) + file_row_number + 1,
-                {literal(name) if len(staged) > 1 else "NULL"}, line, "text"
+                {literal(name) if len(staged) > 1 else "NULL"}, line, "text", NULL
             FROM read_parquet({file_literal(file)}, file_row_number = true)"""
         )
 
@@ -39,7 +39,7 @@ def create_view_of_json(con: duckdb.DuckDBPyConnection) -> list[str]:
     """
     con.execute(
         """CREATE VIEW objects AS SELECT "@row", "@text" FROM lines
-        WHERE json_valid("@text") AND json_type("@text") = 'OBJECT'"""
+        WHERE "@refused" IS NULL AND json_valid("@text") AND json_type("@text") = 'OBJECT'"""
     )
     found = _find_keys(con, ())
     if not found:
@@ -52,9 +52,9 @@ def create_view_of_json(con: duckdb.DuckDBPyConnection) -> list[str]:
             SELECT *, CASE WHEN "@refused" IS NULL
                 THEN list_transform(json_extract_string("@text", [{paths}]),
                                     lambda x: value_of(x)) END AS cells
-            FROM (SELECT *, CASE
+            FROM (SELECT * REPLACE (coalesce("@refused", CASE
                     WHEN NOT json_valid("@text") THEN 'not valid JSON'
-                    WHEN json_type("@text") <> 'OBJECT' THEN 'not a JSON object' END AS "@refused"
+                    WHEN json_type("@text") <> 'OBJECT' THEN 'not a JSON object' END) AS "@refused")
                 FROM lines))"""
     )
     return columns

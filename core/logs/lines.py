@@ -1,6 +1,8 @@
 """Text of any encoding and quoting as plain lines, so that DuckDB can split it in parallel.
 
-Every staged line starts with `MARK` (a blank line would be skipped and the numbers be wrong).
+Every staged line starts with `MARK` (a blank line would be skipped and the numbers be wrong); one
+that ends with it, too, is the beginning of a line that was too long to be an event.
+
 Where the text has quotes, a staged line is one *record*: line number, raw text and fields,
 parted by `PART`, with the line breaks inside fields held as `BREAK`.
 """
@@ -11,11 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from core.errors import BadInput
-
 MARK, PART, BREAK, DELIMITER = "\x02", "\x1f", "\x1e", "\x01"
-_CHUNK = 1 << 22
-_LONGEST_LINE = 1 << 23  # characters
+LONGEST_LINE = 8_000_000  # characters
+_CHUNK = 1 << 22  # characters; shorter than the longest line
+_KEPT = 1000  # characters of a longer one
 _LONGEST_RECORD = 100  # lines; a quote that is still open then was never meant to be one
 RESERVED = {ord(char): " " for char in (MARK, PART, BREAK, DELIMITER, "\0")}
 
@@ -33,26 +34,33 @@ def stage_lines(plain: Path, target: Path, encoding: str, limit: int | None = No
         target.open("w", encoding="utf-8", newline="\n") as staged,
     ):
         staged.write(MARK)
-        read = unbroken = 0
-        while text := source.read(_CHUNK if limit is None else min(_CHUNK, limit - read)):
-            read += len(text)
-            unbroken = _unbroken(text, unbroken)
-            if unbroken > _LONGEST_LINE:
-                raise BadInput(
-                    f"'{plain.name}' has a line of more than {_LONGEST_LINE:,} characters. "
-                    "Accepted: one event per line; is it a log in text?"
-                )
-            if limit is not None and read >= limit and "\n" in text:
-                text = text[: text.rindex("\n")]
+        for text in _whole_lines(source, limit):
             has_quotes = has_quotes or '"' in text
-            staged.write(text.translate(RESERVED).replace("\n", "\n" + MARK))
+            staged.write(text.replace("\n", "\n" + MARK))
     return has_quotes
 
 
-def _unbroken(text: str, before: int) -> int:
-    """Return how long the last line is that `text` goes on with or starts."""
-    last = text.rfind("\n")
-    return before + len(text) if last < 0 else len(text) - last - 1
+def _whole_lines(source: TextIO, limit: int | None) -> Iterator[str]:
+    """Yield a text in pieces that end with a line; no more than the longest line is ever held.
+
+    What is left out of a line that is too long does not count towards the limit.
+    """
+    begun, is_long, found = "", False, False  # the line that a piece broke off; any piece at all
+    left = limit
+    while chunk := source.read(_CHUNK if left is None else min(_CHUNK, left)).translate(RESERVED):
+        if left is not None and not is_long:
+            left -= len(chunk)
+        end, line_end, others = chunk.partition("\n")
+        if not is_long:
+            begun += end
+        if len(begun) > LONGEST_LINE:
+            begun, is_long = begun[:_KEPT] + MARK, True
+        if line_end:
+            whole, last_end, rest = others.rpartition("\n")
+            yield begun + line_end + whole + last_end
+            begun, is_long, found = rest, False, True
+    if begun and not (found and left == 0):
+        yield begun
 
 
 def stage_records(lines: Path, target: Path, delimiter: str) -> None:
@@ -71,13 +79,15 @@ def records(source: TextIO, delimiter: str) -> Iterator[tuple[int, str, list[str
 
     A record that spans lines was opened by a stray quote if its number of fields differs from the
     first one's or its quotes do not add up: then its first line is taken alone and the rest is read
-    again.
+    again. One that was too long is a record of its own, whose only field is `MARK`.
     """
     numbered = enumerate((line[1:].removesuffix("\n") for line in source), start=1)
     waiting: deque[tuple[int, str]] = deque()
     expected: int | None = None
     while taken := _next_record(numbered, waiting, delimiter):
-        if not (len(taken) == 1 and not taken[0][1].strip()):
+        if taken[0][1].endswith(MARK):
+            yield taken[0][0], taken[0][1].removesuffix(MARK), [MARK]
+        elif not (len(taken) == 1 and not taken[0][1].strip()):
             raw = "\n".join(text for _, text in taken)
             fields = _parse(raw, delimiter)
             if len(taken) > 1 and not (
@@ -95,9 +105,12 @@ def _next_record(
 ) -> list[tuple[int, str]]:
     taken: list[tuple[int, str]] = []
     size = 0
-    while len(taken) < _LONGEST_RECORD and size <= _LONGEST_LINE:
+    while len(taken) < _LONGEST_RECORD:
         following = waiting.popleft() if waiting else next(numbered, None)
         if following is None:
+            break
+        if taken and (following[1].endswith(MARK) or size + len(following[1]) > LONGEST_LINE):
+            waiting.appendleft(following)
             break
         taken.append(following)
         size += len(following[1])
@@ -107,7 +120,7 @@ def _next_record(
 
 
 def _is_open(taken: list[tuple[int, str]], delimiter: str) -> bool:
-    if len(taken) == 1 and '"' not in taken[0][1]:
+    if len(taken) == 1 and ('"' not in taken[0][1] or taken[0][1].endswith(MARK)):
         return False
     if len(taken) > 1 and '"' not in taken[-1][1]:
         return True

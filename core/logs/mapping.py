@@ -73,6 +73,7 @@ class Format(_Strict):
     delimiter: str | None = None
     encoding: str = "utf-8"
     sheet: str | None = None  # of a workbook; None: the first that has rows
+    skip: int = Field(default=0, ge=0)  # rows above the header or the first event, but blank ones
 
 
 class SequenceRule(_Strict):

@@ -12,11 +12,12 @@ Quality = dict[str, Any]
 
 
 def notes_of(quality: Quality) -> list[str]:
-    """Return the notes, the most important first, after saying which rows they speak of."""
+    """Return the notes, the most important first; those of a look say which rows they speak of."""
     found = [note for of in _NOTES if (note := of(quality)) is not None][:MOST]
-    if quality["rows"] == "first" and found:
-        return [f"In the first {_count(quality['read'], 'row')}:", *found]
-    return found
+    looked_at = {"first": "the first", "whole": "all"}.get(quality["rows"])
+    if looked_at is None or not found:
+        return found
+    return [f"In {looked_at} {_count(quality['read'], 'row')}:", *found]
 
 
 def _count(number: int, noun: str) -> str:

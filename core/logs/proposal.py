@@ -38,7 +38,8 @@ class Inspection:
     # confidence
     mapping: Mapping
     preview: pd.DataFrame  # the first canonical events
-    quality: dict[str, Any]  # of the sample; only `problem` where it cannot be imported like this
+    quality: dict[str, Any]  # of what was looked at, its `rows`: the "first" ones or the "whole" of
+    # the log; only `problem` where it cannot be imported like this
     lengths: dict[int, int]  # events of a whole sequence -> sequences, before `max_events` cuts
     notes: list[str]  # on what was proposed
 
@@ -65,7 +66,7 @@ def inspect_log(path: Path | str, *, mapping: Mapping | None = None) -> Inspecti
         create_masks(con, secrets.token_bytes())  # a look has no home, so no key to keep to
         try:
             _check(con, source, proposal.mapping)
-            preview, quality = _preview(con, proposal.mapping)
+            preview, quality = _preview(con, proposal.mapping, is_whole=source.is_whole)
             lengths = whole_lengths(con)
         except BadInput as error:
             preview, quality = pd.DataFrame(), {"problem": str(error)}
@@ -206,7 +207,7 @@ def _check_order(con: duckdb.DuckDBPyConnection, actor: str) -> None:
 
 
 def _preview(
-    con: duckdb.DuckDBPyConnection, mapping: Mapping
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, *, is_whole: bool
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     counts = create_events(con, mapping)
     quality = measure_quality(con, mapping, counts, impute(con, mapping, "accepted"))
@@ -216,8 +217,8 @@ def _preview(
         mapping,
         quality,
         measure_repeats(con, mapping, "accepted"),
-        '(SELECT any_value(actor_id) AS actor_id, count(*) AS events FROM placed GROUP BY "group", piece)',
-        rows="first",
+        "(SELECT actor_id, events FROM pieces)",
+        rows="whole" if is_whole else "first",
     )
     events = con.execute(
         f"""SELECT sequence_id, accepted.* EXCLUDE (bucket), position

@@ -66,7 +66,7 @@ def complete_quality(
     repeats: dict[str, Any],
     sequences: str,
     *,
-    rows: Literal["all", "first"],
+    rows: Literal["all", "first", "whole"],
 ) -> Quality:
     """Return the whole report, with notes in words.
 
@@ -77,7 +77,8 @@ def complete_quality(
     sequences
         SQL of a table with a row per sequence: actor_id and events.
     rows
-        Which rows of the log the report is about.
+        Which rows of the log the report is about: all that were imported, or those of a look, which
+        may be all there are.
     """
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE lengths AS

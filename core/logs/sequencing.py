@@ -50,7 +50,7 @@ def cut_sequences(
     """Create `placed`, where each event of a part of `accepted` stands, and `pieces`.
 
     `placed` has row, group (what is cut), piece (of it) and position. `pieces` has a row per
-    sequence: group, piece, `@sequence` (their order, from 1), sequence_id, actor_id and was_cut.
+    sequence: group, piece, `@sequence` (their order, from 1), sequence_id, actor_id, events, was_cut.
     """
     most = mapping.sequence.max_events
     con.execute(
@@ -66,7 +66,7 @@ def cut_sequences(
         FROM (SELECT "group", piece, any_value(actor_id) AS actor_id,
                 substr(md5(concat_ws(chr(31), {literal(dataset_id)}, any_value(actor_id),
                     any_value(key), CASE WHEN piece > 0 THEN piece END)), 1, 16) AS sequence_id,
-                min(ts) AS first_ts, min("row") AS first_row
+                min(ts) AS first_ts, min("row") AS first_row, count(*) AS events
             FROM placed GROUP BY "group", piece)"""
     )
 

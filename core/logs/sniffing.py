@@ -4,12 +4,12 @@ import io
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from core.errors import BadInput
 from core.logs.access_log import is_access_log
 from core.logs.fixed_width import cut, find_gaps, is_fixed_width
-from core.logs.headers import guess_header
+from core.logs.headers import count_titles, guess_header
 from core.logs.json_records import is_json_lines
 from core.logs.lines import MARK, RESERVED, records
 from core.logs.mapping import Format
@@ -71,17 +71,36 @@ def guess_layout(head: str, encoding: str, given: Format | None) -> Format:
     known = given.model_dump(exclude_unset=True, exclude_none=True) if given is not None else {}
     known["encoding"] = encoding
     kind = known.setdefault("kind", guess_kind(head))
-    if kind == "csv" and not {"delimiter", "kind"} & _fields_of(given):
-        kind = known["kind"] = _columns_kind(head)
+    below = head.split("\n")[known.get("skip", 0) :]
+    if kind == "csv" and below and not {"delimiter", "kind"} & _fields_of(given):
+        kind = known["kind"] = _columns_kind("\n".join(below))
     if kind == "fixed":
-        gaps = find_gaps(head.split("\n"))
+        gaps = find_gaps(below) if below else []
         if not gaps:
             raise BadInput(f"The text has no columns of a fixed width. {ACCEPTED}.")
-        known.setdefault("header", guess_header([cut(line, gaps) for line in head.split("\n")]))
+        known.setdefault("header", guess_header([cut(line, gaps) for line in below]))
     elif kind == "csv":
         known.setdefault("delimiter", guess_delimiter(head))
-        known.setdefault("header", guess_header(split_fields(head, known["delimiter"])))
+        complete_header(known, split_fields(head, known["delimiter"]))
     return Format(**known)
+
+
+def complete_header(known: dict[str, Any], rows: list[list[str]]) -> None:
+    """Complete what is known of a format with where the names of the columns stand.
+
+    Raises
+    ------
+    BadInput
+        If it skips all of these rows.
+    """
+    if "skip" not in known:
+        known["skip"] = count_titles(rows) if known.get("header", True) else 0
+    if known["skip"] >= len(rows):
+        raise BadInput(
+            f"The format skips {known['skip']:,} rows, and so all of the first {len(rows):,}. "
+            "Accepted: as many as stand above the header or the first event."
+        )
+    known.setdefault("header", guess_header(rows[known["skip"] :]))
 
 
 def _fields_of(given: Format | None) -> set[str]:

@@ -1,4 +1,8 @@
-"""Times as logs write them, and the SQL that reads each way as a moment in UTC."""
+"""Times as logs write them, and the SQL that reads each way as a moment in UTC.
+
+A time without a year, as syslog writes it (`Oct  7 13:55:36`), is none: nothing in the log says
+which year is meant, and a wrong one would put events of a turn of the year in the wrong order.
+"""
 
 import re
 from collections import Counter
@@ -19,6 +23,7 @@ _ENOUGH = 200  # values without a time among them: none will come
 _PARTS: Final = {
     "%Y%m%d": r"(?:19|20)\d{6}",
     "%H%M%S": r"\d{6}",
+    "%1.%2.%y": r"\d{2}\.\d{2}\.\d{2}",  # 4.12.10 is a version
     **dict.fromkeys(("%1", "%2", "%d", "%m", "%H", "%I"), r"\d{1,2}"),
     **dict.fromkeys(("%M", "%S", "%y"), r"\d{2}"),
     **dict.fromkeys(("%a", "%b"), "[A-Za-z]{3}"),
@@ -26,11 +31,12 @@ _PARTS: Final = {
     "%B": "[A-Za-z]{4,9}",
     "%f": r"\d{1,6}",
     "%p": "[AaPp][Mm]",
+    "%午": "[上下]午",
     "%z": r"[-+]\d{2}:?\d{2}",
     "%Z": "[A-Z]{3,4}",
 }
 _DATES: Final = (
-    *("%1/%2/%Y", "%1.%2.%Y", "%1-%2-%Y", "%1/%2/%y", "%1-%2-%y"),
+    *("%1/%2/%Y", "%1.%2.%Y", "%1-%2-%Y", "%1/%2/%y", "%1-%2-%y", "%1.%2.%y"),
     *("%d/%b/%Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%a, %d %b %Y"),
     *("%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%B %d %Y"),
     *("%Y年%m月%d日", "%Y.%m.%d", "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d"),
@@ -39,15 +45,21 @@ _CLOCKS: Final = (
     *("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%H:%M:%S,%f", "%H%M%S"),
     *("%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I:%M:%S%p"),
     *("%H时%M分", "%H时%M分%S秒"),
+    *("%午%I:%M", "%午%I:%M:%S", "%午 %I:%M", "%午 %I:%M:%S", "%午%I时%M分", "%午%I时%M分%S秒"),
 )
 _ZONES: Final = ("", " %z", "%z", " %Z", "Z")
 _BETWEEN = re.compile("[T:, ]*")  # date and clock
+# Of the C library and its heirs: the year comes last, a day of one digit is padded.
+_CTIMES: Final = tuple(
+    f"%a %b{day} %H:%M:%S{zone} %Y"
+    for day, zone in product((" %d", "  %d"), ("", " %z", " UTC", " GMT"))
+)
 
 # Characters of the longest that a part stands for; the other parts have no longest.
 _WIDTHS: Final = {
     **dict.fromkeys(("%1", "%2", "%d", "%m", "%H", "%I", "%M", "%S", "%y", "%p"), 2),
     **dict.fromkeys(("%a", "%b"), 3),
-    **{"%Y%m%d": 8, "%H%M%S": 6, "%Y": 4, "%f": 6, "%z": 5},
+    **{"%Y%m%d": 8, "%H%M%S": 6, "%1.%2.%y": 8, "%Y": 4, "%f": 6, "%z": 5},
 }
 
 # ISO 8601 by far the most often, and all of it that the database reads without a format.
@@ -88,7 +100,7 @@ def formats_of(con: duckdb.DuckDBPyConnection, column: str, table: str = "source
 
 def format_of(value: str) -> str | None:
     """Return how `value` writes a time, or None where it is none."""
-    for format in (*_EPOCHS, *_USUAL, "iso", "number"):
+    for format in (*_EPOCHS, *_USUAL, "iso", "number", *_CTIMES):
         if _pattern(format).fullmatch(value):
             return format
     for date in _DATES:
@@ -127,7 +139,7 @@ def _expression(format: str) -> str:
 
 
 def _split(format: str) -> list[str]:
-    return re.split(f"({'|'.join(_PARTS)})", format)
+    return re.split(f"({'|'.join(map(re.escape, _PARTS))})", format)
 
 
 def _width(format: str) -> int | None:
@@ -178,9 +190,12 @@ def _read_format(x: str, format: str, rule: TimeRule) -> str:
     days = {"%1": "%d", "%2": "%m"} if rule.day_first else {"%1": "%m", "%2": "%d"}
     spelled = re.sub("%[12]", lambda part: days[part.group()], format)
     moment = f"try_strptime({x}, {literal(spelled)})"
-    if format.endswith(("%z", "%Z")):
+    if "%午" in format:
+        western = f"replace(replace({x}, '上午', 'AM'), '下午', 'PM')"
+        moment = f"try_strptime({western}, {literal(spelled.replace('%午', '%p'))})"
+    if "%z" in format or "%Z" in format:
         moment = f"{moment} AT TIME ZONE 'UTC'"
-    elif not format.endswith(("Z", "UTC")):
+    elif not (format.endswith("Z") or any(zone in format for zone in ("UTC", "GMT"))):
         moment = _in_zone(moment, rule)
     width = _width(format)
     full = "" if width is None else f"strlen({x}) = {width} OR "

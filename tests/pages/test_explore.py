@@ -3,8 +3,11 @@ import gzip
 import pandas as pd
 import pytest
 
+from core.logs.engine import connect, scratch_folder
 from core.logs.importing import import_log
+from core.logs.reader import open_log
 from core.store import datasets, jobs
+from pages._format import describe_format
 from tests.conftest import small_log
 
 
@@ -60,6 +63,47 @@ def test_a_corrected_mapping_is_shown_at_once_and_used(open_page, home, log_file
     assert _jobs(home).iloc[0]["arguments"]["mapping"]["roles"]["actor"] == "product_id"
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("user,item\nu1,1\nu1,2\n", "text with columns separated by commas, utf-8"),
+        ("user item\nu1 1\nu1 2\n", "text with columns separated by spaces, utf-8"),
+        ('{"user": "u1"}\n{"user": "u1"}\n', "a JSON object per line, utf-8"),
+        (
+            "October\nuser;item\nu1;1\nu1;2\n",
+            "text with columns separated by semicolons, utf-8, the first row is left out",
+        ),
+        (
+            "u1|view|1\nu1|view|2\n",
+            "text with columns separated by bars, utf-8, no row names the columns",
+        ),
+    ],
+)
+def test_how_a_file_is_written_is_said_in_words(content, words):
+    format = open_format(content)
+    assert describe_format(format) == words
+
+
+def open_format(content):
+    with scratch_folder() as scratch, connect(scratch) as con:
+        (scratch / "log").write_text(content)
+        return open_log(con, scratch / "log", scratch).format
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_where_the_table_begins_is_said_and_can_be_changed(open_page, home, tmp_path):
+    file = tmp_path / "log.csv"
+    small_log(actors=6).to_csv(file, index=False)
+    file.write_text("October\nmade by,the shop,for,all,who,ask\n" + file.read_text())
+    app = open_page("import_log", file=str(file))
+    app.number_input(key=f"skip-{file}").set_value(2).run()
+    assert not app.exception
+    assert any("the first 2 rows are left out" in said.value for said in app.markdown)
+    _press(app, "Import")
+    mapping = _jobs(home).iloc[0]["arguments"]["mapping"]
+    assert (mapping["format"]["skip"], mapping["roles"]["actor"]) == (2, "user_id")
+
+
 @pytest.fixture
 def flawed_log(tmp_path):
     log = small_log(actors=6).astype({"price": object, "event_time": object})
@@ -76,7 +120,7 @@ def test_what_is_wrong_with_a_log_is_said_before_it_is_imported(open_page, flawe
     assert not app.exception
     said = app.info[0].value.replace("\\", "")
     rows = len(flawed_log.read_text().splitlines()) - 1
-    assert f"In the first {rows} rows:" in said
+    assert f"In all {rows} rows:" in said
     assert f"Rows that cannot be used: 1 of {rows}" in said
     assert "Events equal to an earlier one in every column: 1 of" in said
     rejected = next(frame.value for frame in app.dataframe if "raw" in frame.value)

@@ -368,3 +368,80 @@ def test_empty_files_beside_others_are_left_out(tmp_path: Path, opened: Open) ->
 def test_text_that_starts_like_an_archive_or_an_array_is_text(write: Write, opened: Open) -> None:
     assert opened(write("PK,user\n1,u1\n2,u2\n")).columns == ["PK", "user"]
     assert len(opened(write("[2020-01-01] u1 view\n[2020-01-02] u2 buy\n", "a.log")).rows) == 2
+
+
+# --- titles and comments above the header
+
+
+EVENT_ROWS = "".join(f"u{n % 3},2020-01-0{n % 9 + 1},view,{n}\n" for n in range(20))
+NAMES = "user,time,action,item\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize(
+    ("above", "skip"),
+    [
+        ("Report of October\n\n", 1),
+        ("# made by shopd 1.2\n# on 2020-02-01, at 10:00\n", 2),
+        ('"Report, of ""October"""\n', 1),
+        ("Report,,,\n,,,\nShop 7,,,\n", 3),
+        ("", 0),
+    ],
+)
+def test_rows_above_the_names_of_the_columns_are_left_out(
+    write: Write, opened: Open, above: str, skip: int, encoding: str
+) -> None:
+    found = opened(write((above + NAMES + EVENT_ROWS).encode(encoding)))
+    assert (found.format.skip, found.format.header) == (skip, True)
+    assert found.columns == ["user", "time", "action", "item"]
+    assert (len(found.rows), found.refused) == (20, [])
+    line = above.count("\n") + 2
+    assert found.lines[0] == (1, line, "u0,2020-01-01,view,0")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_short_first_row_of_a_log_without_names_is_no_title(
+    write: Write, opened: Open, encoding: str
+) -> None:
+    found = opened(write(("u1\n" + EVENT_ROWS).encode(encoding)))
+    assert (found.format.skip, found.format.header) == (0, False)
+    assert found.refused == [(1, "1 fields instead of 4", "u1")]
+    assert len(found.rows) == 20
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "rows"),
+    [
+        ("about: this log\n" + FIXED, "fixed", 3),
+        ('"a comment"\n{"user": "u1"}\n{"user": "u2"}\n', "jsonl", 2),
+        ("1\n2\n" + NAMES + EVENT_ROWS, "csv", 20),
+    ],
+)
+def test_what_to_leave_out_can_be_said(
+    write: Write, opened: Open, content: str, kind: str, rows: int
+) -> None:
+    skip = 2 if kind == "csv" else 1
+    known: dict[str, Any] = {"skip": skip} if kind == "csv" else {"skip": skip, "kind": kind}
+    found = opened(write(content), format=Format(**known))
+    assert (found.format.kind, found.format.skip) == (kind, skip)
+    assert (len(found.rows), found.refused) == (rows, [])
+
+
+def test_leaving_out_every_row_is_refused(write: Write, opened: Open, tmp_path: Path) -> None:
+    for path in (write(NAMES), write_workbook(tmp_path / "log.xlsx", {"S": rows_of([["a"]])})):
+        with pytest.raises(BadInput, match=r"skips 7 rows, and so all of the first 1\. Accepted"):
+            opened(path, format=Format(skip=7))
+
+
+def test_titles_above_the_header_of_a_sheet_are_left_out(
+    tmp_path: Path, opened: Open, home: Home
+) -> None:
+    titled = [["Report of October"], [], ["Shop", "Seven"], *TABLE]
+    path = write_workbook(tmp_path / "log.xlsx", {"S": rows_of(titled)})
+    found = opened(path)
+    assert (found.format.skip, found.columns) == (2, ["user", "time", "price", "gift"])
+    assert [number for _, number, _ in found.lines] == [5, 7]
+    dataset = import_log(home, path)
+    assert (dataset.read, dataset.accepted, dataset.mapping["format"]["skip"]) == (2, 2, 2)
+    headless = opened(path, format=Format(kind="excel", skip=3, header=False))
+    assert [row[0] for row in headless.rows] == ["u1", "u2"]

@@ -1,3 +1,4 @@
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -114,10 +115,18 @@ def test_broken_characters_are_counted(home: Home, write: Write) -> None:
     assert dataset.quality["undecodable"] == 1
 
 
-def test_a_look_at_the_first_rows_does_not_speak_of_the_whole_file(write: Write) -> None:
-    quality = inspect_log(write("time,user\n" + "2020-01-01,u1\n" * 3)).quality
-    assert quality["rows"] == "first"
-    assert quality["notes"][0] == "In the first 3 rows:"
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gzip"])
+def test_a_look_says_whether_it_saw_the_whole_file(
+    write: Write, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    text = "time,user\n" + "2020-01-01,u1\n" * 30
+    gz = encoding == "gzip"
+    path = write(gzip.compress(text.encode()) if gz else text.encode(encoding), "log")
+    quality = inspect_log(path).quality
+    assert (quality["rows"], quality["notes"][0]) == ("whole", "In all 30 rows:")
+    monkeypatch.setattr("core.logs.proposal._SAMPLE_CHARACTERS", 100)
+    quality = inspect_log(path).quality
+    assert (quality["rows"], quality["notes"][0]) == ("first", "In the first 6 rows:")
 
 
 def test_a_log_without_a_flaw_has_no_note(write: Write) -> None:

@@ -1,6 +1,6 @@
 """Times: written in every accepted way, read back as the same moment."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.logs.engine import connect
-from core.logs.mapping import TimeRule
+from core.logs.importing import import_log
+from core.logs.mapping import Mapping, TimeRule
 from core.logs.times import day_first, format_of, formats_in, formats_of, time_sql
+from core.store.home import Home
 
 Writer = Callable[[datetime], str]
 
@@ -23,11 +25,19 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyCon
         yield opened
 
 
+def make_source(con: duckdb.DuckDBPyConnection, values: Sequence[str | None]) -> None:
+    con.execute(
+        """CREATE OR REPLACE TABLE source AS
+        SELECT "at", row_number() OVER () AS "@row" FROM (SELECT unnest(?) AS "at")""",
+        [values],
+    )
+
+
 def read(
     con: duckdb.DuckDBPyConnection, values: list[str], rule: TimeRule | None = None
 ) -> list[str | None]:
     """Read values as a column of a log, written back as Python does."""
-    con.execute("CREATE OR REPLACE TABLE source AS SELECT unnest(?) AS at", [values])
+    make_source(con, values)
     moment = time_sql('"at"', rule or TimeRule(), formats_of(con, "at"))
     rows = con.execute(f"SELECT {moment} FROM source").fetchall()
     return [None if row[0] is None else str(row[0]) for row in rows]
@@ -38,6 +48,10 @@ MICRO, MILLI, SECOND, MINUTE, DAY = 1, 1000, 1_000_000, 60_000_000, 86_400_000_0
 
 def micros(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=moment.tzinfo)) // timedelta(microseconds=1)
+
+
+def half(moment: datetime) -> str:
+    return "上午" if moment.hour < 12 else "下午"
 
 
 # How a program may write a time: its precision and, where it says no zone, that it does not.
@@ -54,6 +68,9 @@ UTC_WRITERS: list[tuple[int, Writer]] = [
     (SECOND, lambda t: f"{t - timedelta(hours=7):%d/%b/%Y:%H:%M:%S} -0700"),
     (SECOND, lambda t: f"{t:%a, %d %b %Y %H:%M:%S} GMT"),
     (SECOND, lambda t: f"{t:%Y%m%dT%H%M%S}Z"),
+    (MICRO, lambda t: f"{t:%Y-%m-%dT%H:%M:%S.%f}789Z"),
+    (SECOND, lambda t: f"{t:%a %b} {t.day:2} {t:%H:%M:%S} UTC {t.year}"),
+    (SECOND, lambda t: f"{t + timedelta(hours=8):%a %b %d %H:%M:%S} +0800 {t.year}"),
 ]
 LOCAL_WRITERS: list[tuple[int, Writer]] = [
     (MICRO, lambda t: f"{t:%Y-%m-%d %H:%M:%S.%f}"),
@@ -69,12 +86,16 @@ LOCAL_WRITERS: list[tuple[int, Writer]] = [
     (MINUTE, lambda t: f"{t.year}年{t.month}月{t.day}日 {t:%H:%M}"),
     (SECOND, lambda t: f"{t:%Y年%m月%d日%H时%M分%S秒}"),
     (MINUTE, lambda t: f"{t:%Y-%m-%d} {t:%I:%M %p}"),
+    (SECOND, lambda t: f"{t:%a %b} {t.day:2} {t:%H:%M:%S %Y}"),
+    (MINUTE, lambda t: f"{t.year}/{t.month}/{t.day} {half(t)}{t.hour % 12 or 12}:{t:%M}"),
+    (SECOND, lambda t: f"{t:%Y-%m-%d} {half(t)} {t.hour % 12 or 12}:{t:%M:%S}"),
 ]
 DAY_FIRST_WRITERS: list[tuple[int, Writer]] = [
     (MINUTE, lambda t: f"{t:%d/%m/%Y %H:%M}"),
     (SECOND, lambda t: f"{t.day}/{t.month}/{t.year}, {t:%H:%M:%S}"),
     (DAY, lambda t: f"{t:%d.%m.%Y}"),
     (DAY, lambda t: f"{t:%d-%m-%Y}"),
+    (DAY, lambda t: f"{t:%d.%m.%y}"),
     (MINUTE, lambda t: f"{t.day}/{t.month}/{t:%y} {t:%I:%M %p}"),
 ]
 MONTH_FIRST_WRITERS: list[tuple[int, Writer]] = [
@@ -135,10 +156,38 @@ def test_a_column_may_mix_ways_of_writing(con: duckdb.DuckDBPyConnection) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    "mixed",
+    [lambda n: n >= 6000, lambda n: n >= 6000 and n % 2 == 0],
+    ids=["below", "in turns below"],
+)
+def test_rows_in_another_way_than_the_first_ones_are_read(
+    home: Home, tmp_path: Path, mixed: Callable[[int], bool]
+) -> None:
+    moments = [datetime(2019, 10, 1) + timedelta(minutes=n) for n in range(9000)]
+    times = [f"{t:%d.%m.%Y %H:%M}" if mixed(n) else f"{t:%b %d, %Y %H:%M}"
+             for n, t in enumerate(moments)]  # fmt: skip
+    rows = [f'u{n % 9},"{written}",view' for n, written in enumerate(times)]
+    (tmp_path / "log.csv").write_text("\n".join(["user,time,action", *rows]))
+    mapping = Mapping.model_validate({"time": {"day_first": True}})
+    dataset = import_log(home, tmp_path / "log.csv", mapping=mapping)
+    assert (dataset.accepted, dataset.rejected) == (9000, 0)
+    assert dataset.quality["last_ts"].startswith("2019-10-07T05:59")
+
+
+def test_times_far_below_are_learned_though_the_column_begins_blank_or_with_notes(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    make_source(con, ["not yet"] * 150 + ["31.12.2019"] * 3)
+    assert formats_of(con, "at") == ["%1.%2.%Y"]
+    make_source(con, [None] * 99_990 + ["31.12.2019"] * 10)  # fewer than the rows drawn by hash
+    assert formats_of(con, "at") == ["%1.%2.%Y"]
+
+
 def test_ways_that_need_no_format_are_read_though_they_were_not_met(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    con.execute("CREATE OR REPLACE TABLE source AS SELECT '10/Oct/2000:13:55:36 -0700' AS at")
+    make_source(con, ["10/Oct/2000:13:55:36 -0700"])
     moment = time_sql("x", TimeRule(), formats_of(con, "at"))
     values = ["2000-10-10", "971211336", "971211336123", "10/Oct/2000:20:55:36 +0000"]
     rows = con.execute(f"SELECT ({moment})::VARCHAR FROM (SELECT unnest(?) AS x)", [values])
@@ -153,14 +202,19 @@ def test_ways_that_need_no_format_are_read_though_they_were_not_met(
 @pytest.mark.parametrize(
     "value",
     ["", "12", "10.5", "1.2.3.4", "4.12.10", "550e8400-e29b-41d4", "v2019", "12345678", "yesterday",
-     "2019-10", "12:30", "1/2", "infinity", "epoch", "99/99/9999", "2019-13-45 x"],
+     "2019-10", "12:30", "1/2", "infinity", "epoch", "99/99/9999", "2019-13-45 x",
+     "Oct  7 13:55:36", "Mon Oct  7 13:55:36 CST 2019"],
 )  # fmt: skip
 def test_what_is_no_time_stays_none(con: duckdb.DuckDBPyConnection, value: str) -> None:
     assert format_of(value) is None
     assert read(con, [value]) == [None]
 
 
-@pytest.mark.parametrize("value", ["2019-02-30", "31/31/2019", "20191399", "25:61 on 2019-01-01"])
+@pytest.mark.parametrize(
+    "value",
+    ["2019-02-30", "31/31/2019", "20191399", "25:61 on 2019-01-01", "31.31.19",
+     "2019/10/7 下午15:05", "Mon Feb 30 13:55:36 2019"],
+)  # fmt: skip
 def test_a_day_that_never_was_is_refused(con: duckdb.DuckDBPyConnection, value: str) -> None:
     assert read(con, [value]) == [None]
 
@@ -180,5 +234,5 @@ def test_the_commonest_way_comes_first() -> None:
     ],
 )
 def test_a_number_above_twelve_tells_the_day(con, dates, first) -> None:
-    con.execute("CREATE OR REPLACE TABLE source AS SELECT unnest(?) AS at", [dates])
+    make_source(con, dates)
     assert day_first(con, "at") is first
