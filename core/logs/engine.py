@@ -18,7 +18,7 @@ from core.errors import BadInput
 MISSING = ("", "NULL", "null", "None", "nan", "NaN", "\\N")
 
 _LONGEST = max(map(len, MISSING))
-_SMALL = 1 << 30  # bytes that the tables of an import may fill
+_SMALL = 1 << 29  # bytes per core that the tables of an import may fill
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -96,7 +96,7 @@ def _half_of_memory() -> int:
 
 def keep_small(con: duckdb.DuckDBPyConnection) -> None:
     """From now on use little memory, however large the log: all work is done in parts."""
-    con.execute(f"SET memory_limit = '{min(_SMALL, _half_of_memory())}B'")
+    con.execute(f"SET memory_limit = '{min(_SMALL * threads(), _half_of_memory())}B'")
 
 
 def threads() -> int:

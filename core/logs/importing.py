@@ -51,6 +51,7 @@ _CANONICAL = (
     Column.ITEM,
     Column.AMOUNT,
 )
+EVENTS_PER_PART = 250_000  # of which memory holds all facts at once, on each core
 _MOST_ACTIONS = 30  # that have a count of their own in the profile
 
 
@@ -85,8 +86,8 @@ def import_log(
         connect(scratch, on_disk=True) as con,
     ):
         report(0.02, "reading the file")
-        keep_small(con)
         source = open_log(con, path, scratch, format=given_format(mapping))
+        keep_small(con)
         mapping = complete(con, source, mapping)
         if is_private(mapping):
             create_masks(con, home_key(home.path))
@@ -129,7 +130,7 @@ def _build(
     report(0.4, "comparing with others")
     measure_others(con, mapping)
     (folder / "events").mkdir(parents=True)
-    parts = parts_of(con)
+    parts = parts_of(con, "accepted", EVENTS_PER_PART)
     doubtful = doubts(mapping, quality)
     done = 0
 

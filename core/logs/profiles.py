@@ -109,12 +109,13 @@ def _item_profile() -> list[Fact]:
 
 def _number_profile(name: str, has_item: bool) -> list[Fact]:
     column, noun = quoted(name), plain(name)
+    commonest = _commonest(column)
     at_edge = f"avg(CAST({column} = (SELECT {{}} FROM edges) AS INTEGER))"
     facts = [
         _of_sequence(f"{name}_mean", f"avg({column})", "number", f"mean {noun} {{value}}"),
         _of_sequence(f"{name}_spread", f"stddev_pop({column})", "number",
                      f"{noun} varies by {{value}}"),
-        _of_sequence(f"{name}_same_share", f"{_commonest(column)} / nullif(count({column}), 0)", "ratio",
+        _of_sequence(f"{name}_same_share", f"{commonest} / nullif(count({column}), 0)", "ratio",
                      f"{{value}} of events have the same {noun}"),
         Fact(f"{name}_top_share", at_edge.format(quoted(f"max_{name}")), "log", "ratio",
              f"{{value}} of events have the highest {noun}"),

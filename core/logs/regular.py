@@ -22,8 +22,7 @@ from core.logs.mapping import Format
 
 _CHUNK = 1 << 18  # bytes; what is looked at more than once should stay in the processor's cache
 _MOST_COLUMNS = 200  # an expression for each is planned in the square of their number
-_PIECE = 1 << 26  # bytes; a smaller file is not cut
-_PIECES = 4  # per core, so that none waits long for another in the end
+_PIECE = 1 << 25  # bytes; a smaller file is not cut
 _FIELD_COUNT = ("MISSING COLUMNS", "TOO MANY COLUMNS")
 _ODD = (b"\0", b"\x01", b"\x02", b"\x1e", b"\x1f")
 
@@ -111,7 +110,7 @@ def load(
 
 def _take_census(files: Sequence[Path], scratch: Path, header: bool) -> _Census:
     """Look at all bytes once, and cut large files into pieces on the way."""
-    most = max(_PIECE, sum(file.stat().st_size for file in files) // (_PIECES * threads()))
+    most = max(_PIECE, sum(file.stat().st_size for file in files) // threads())
     census = _Census()
     rows = 0
     for file in files:
@@ -128,7 +127,7 @@ def _take_census(files: Sequence[Path], scratch: Path, header: bool) -> _Census:
 def _pieces(file: Path, scratch: Path, most: int) -> Iterator[Path]:
     """Give files of whole lines, each of about `most` bytes, that together hold `file`."""
     size = file.stat().st_size
-    if size < 2 * most:
+    if size <= most:
         yield file
         return
     folder = Path(tempfile.mkdtemp(dir=scratch))
@@ -169,10 +168,8 @@ def _reader(piece: _Piece, names: Iterable[str], layout: Format, has_quotes: boo
         escape = {quote}, comment = '',"""
 
 
-def _fits(
-    con: duckdb.DuckDBPyConnection, names: Iterable[str], piece: _Piece, reader: str
-) -> bool:
-    """Create `misfits_N`, the lines without their number of fields; tell whether every line counts."""
+def _fits(con: duckdb.DuckDBPyConnection, names: Iterable[str], piece: _Piece, reader: str) -> bool:
+    """Create `misfits_N`, the lines without their number of fields; tell whether all are read."""
     # What is wrong within a column only shows when the column is looked at.
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE fitting AS

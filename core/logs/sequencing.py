@@ -8,8 +8,6 @@ from core.logs.engine import literal
 from core.logs.events import BUCKETS
 from core.logs.mapping import Mapping
 
-EVENTS_PER_PART = 250_000
-
 
 @dataclass(frozen=True)
 class Part:
@@ -28,10 +26,11 @@ class Part:
 WHOLE = Part(0, 0, BUCKETS - 1)
 
 
-def parts_of(
-    con: duckdb.DuckDBPyConnection, table: str = "accepted", events: int = EVENTS_PER_PART
-) -> list[Part]:
-    """Divide the buckets of `table` into parts of about as many events."""
+def parts_of(con: duckdb.DuckDBPyConnection, table: str, events: int) -> list[Part]:
+    """Divide the buckets of `table` into parts of at most so many events, if a bucket has not more.
+
+    There is one at least, even of an empty table.
+    """
     sizes = con.execute(f"SELECT bucket, count(*) FROM {table} GROUP BY bucket ORDER BY bucket")
     parts: list[Part] = []
     held = events
@@ -50,7 +49,8 @@ def cut_sequences(
     """Create `placed`, where each event of a part of `accepted` stands, and `pieces`.
 
     `placed` has row, group (what is cut), piece (of it) and position. `pieces` has a row per
-    sequence: group, piece, `@sequence` (their order, from 1), sequence_id, actor_id, events, was_cut.
+    sequence: group, piece, `@sequence` (their order, from 1), sequence_id, actor_id, events and
+    was_cut.
     """
     most = mapping.sequence.max_events
     con.execute(
