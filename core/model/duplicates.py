@@ -35,7 +35,9 @@ def content(events: pd.DataFrame, counts: npt.NDArray[np.int64], mapping: Mappin
     what = [Column.ACTION, Column.ITEM, Column.AMOUNT]
     told = events[[*what, *(name for name, kind in kinds.items() if kind != "entity")]]
     turns = {
-        name: relative_ids(sequence, events[name]) for name, kind in kinds.items() if kind == "entity"
+        name: relative_ids(sequence, events[name])
+        for name, kind in kinds.items()
+        if kind == "entity"
     }
     hashes = pd.util.hash_pandas_object(told.assign(**turns), index=False).to_numpy(np.uint64)
     first = np.cumsum(counts) - counts

@@ -62,7 +62,9 @@ def judge(
     if not 0 < positives < size:
         return Judgement(dict.fromkeys(measure.names) | report, {})
     value = measure(np.ones((size, 1)))
-    parts = [measure(weights) for weights in resamples(np.arange(size) if groups is None else groups)]
+    parts = [
+        measure(weights) for weights in resamples(np.arange(size) if groups is None else groups)
+    ]
     drawn = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in value}
     for name in measure.names:
         report[name] = None if name not in value else _interval(value[name], drawn[name])

@@ -45,7 +45,9 @@ class Bags:
         parts = [self.rows[self.offsets[i] : self.offsets[i + 1]] for i in index]
         rows = np.concatenate(parts) if parts else np.empty(0, np.int64)
         offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
-        return Bags(rows, offsets, self.label[index], self.split[index], self.unit, self.contradicted)
+        return Bags(
+            rows, offsets, self.label[index], self.split[index], self.unit, self.contradicted
+        )
 
     @property
     def first(self) -> npt.NDArray[np.int64]:

@@ -1,7 +1,7 @@
-"""What a user would take instead, on the same units, rows and split: always shown beside a model."""
+"""What a user would take instead of a model, on the same units, rows and split."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -113,8 +113,9 @@ def _supervised(
         ("random_forest", tables.random_forest, table),
         ("gradient_boosting_profile", tables.gradient_boosting, table),
     ]
-    rule, said = tables.single_rule(table, train, y)
-    found = {"single_rule": side.baseline(rule[side.scored], supervised=True, note=said)}
+    rule = tables.single_rule(table, train, y)
+    ruled = side.baseline(rule.score[side.scored], supervised=True)
+    found = {"single_rule": replace(ruled, note=rule.say(ruled.threshold))}
     for name, fit, source in fits:
         X = _usable(source.values, train)
         score = fit(X[train], y, weight, X[side.scored])

@@ -39,7 +39,8 @@ def _likelihood(fitted: Strings, other: Strings) -> tuple[Floats, Ids]:
     count = np.bincount(pairs, minlength=(size + 1) * size).reshape(size + 1, size) + SMOOTHING
     log = np.log(count / count.sum(axis=1, keepdims=True)).ravel()
     pairs, owner = _pairs(other)
-    return np.bincount(owner, log[pairs], len(other)), np.diff(other.offsets)
+    total = np.bincount(owner, log[pairs], len(other)).astype(np.float64)
+    return total, np.diff(other.offsets)
 
 
 def _pairs(strings: Strings) -> tuple[Ids, Ids]:

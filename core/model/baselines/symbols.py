@@ -44,7 +44,8 @@ def strings(events: pd.DataFrame, counts: Ids, columns: Sequence[str]) -> String
 
     Numbers become one of eight bins of equally many events, unless they have no more values.
     """
-    column = next((name for name in columns if events[name].nunique() > 1), Column.ACTION)
+    known = events[list(columns)].nunique()
+    column = next((name for name in columns if known[name] > 1), columns[0])
     values = events[column]
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > BINS:
         values = pd.qcut(values, BINS, labels=False, duplicates="drop")

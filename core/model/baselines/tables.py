@@ -1,6 +1,7 @@
 """Baselines that see a unit as one row of facts or counts (scikit-learn), and the single rule."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,9 @@ def gradient_boosting(X: Floats, y: Labels, weight: Floats, other: Floats) -> Fl
 
 def random_forest(X: Floats, y: Labels, weight: Floats, other: Floats) -> Floats:
     """Random forest; of an unbalanced log it would else see hardly any abuse."""
-    model = RandomForestClassifier(TREES, class_weight="balanced_subsample", random_state=0)
+    model = RandomForestClassifier(
+        n_estimators=TREES, class_weight="balanced_subsample", random_state=0
+    )
     return _positive(model.fit(X, y, weight).predict_proba(other))
 
 
@@ -49,32 +52,40 @@ def logistic_regression(X: Floats, y: Labels, weight: Floats, other: Floats) -> 
 def isolation_forest(X: Floats, other: Floats) -> Floats:
     """Return how easily a row is told apart from those of `X` (Liu, Ting & Zhou, ICDM 2008)."""
     prepare = SimpleImputer(strategy="median")
-    model = IsolationForest(TREES, random_state=0).fit(prepare.fit_transform(X))
+    model = IsolationForest(n_estimators=TREES, random_state=0).fit(prepare.fit_transform(X))
     anomaly: Floats = -model.score_samples(prepare.transform(other))
     return anomaly
 
 
-def single_rule(table: Table, train: Labels, y: Labels) -> tuple[Floats, str]:
-    """Return the score of every unit by one fact, and the rule in words.
+@dataclass(frozen=True)
+class Rule:
+    """One fact that tells abuse: `score` is the fact, turned so that more is more suspicious."""
 
-    The fact, its direction and its bound have the highest F1 on the rows `train` (1R; Holte,
-    Machine Learning 11, 1993). The score is the fact itself: missing is the least suspicious.
-    """
-    best = (-1.0, table.values[:, 0], "")
+    score: Floats  # (B,); missing is the least suspicious
+    words: str  # plain English with one ``{value}``
+    sign: int  # -1 where little of the fact is suspicious
+
+    def say(self, threshold: float) -> str:
+        """Return the rule in words."""
+        side = "more" if self.sign > 0 else "less"
+        return self.words.format(value=f"{self.sign * threshold:.3g} or {side}")
+
+
+def single_rule(table: Table, train: Labels, y: Labels) -> Rule:
+    """Return the rule of the highest F1 on the rows `train` (Holte, Machine Learning 11, 1993)."""
+    best: tuple[float, Rule] | None = None
     for column, words in zip(table.values.T, table.words, strict=True):
-        for sign, side in ((1, "more"), (-1, "less")):
-            finite = np.isfinite(column)
-            signed = np.where(finite, sign * column, -np.inf)
-            ranking = Ranking.of(signed[train])
+        finite = np.isfinite(column)
+        for sign in (1, -1):
+            lowest = (sign * column[finite]).min(initial=0.0) - 1
+            score = np.where(finite, sign * column, lowest)
+            ranking = Ranking.of(score[train])
             hits, units = ranking.cumulate(y, np.ones((len(y), 1)))
-            f1 = np.where(np.isfinite(ranking.score), (2 * hits / (units + y.sum()))[:, 0], -1)
-            step = int(f1.argmax())
-            if f1[step] > best[0]:
-                lowest = signed[finite].min() - 1
-                bound = f"{sign * ranking.score[step]:.4g} or {side}"
-                score = np.where(finite, signed, lowest)
-                best = (float(f1[step]), score, words.format(value=bound))
-    return best[1], best[2]
+            f1 = float((2 * hits / (units + y.sum())).max())
+            if best is None or f1 > best[0]:
+                best = (f1, Rule(score, words, sign))
+    assert best is not None  # a sequence has a number of events at least
+    return best[1]
 
 
 def _positive(proba: Floats) -> Floats:
