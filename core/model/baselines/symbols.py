@@ -7,8 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core.schema import Column
-
 Ids = npt.NDArray[np.int64]
 
 MOST = 200  # symbols; rarer ones share the last
