@@ -99,13 +99,7 @@ def compare(
     held_out = log.bags.of(split)
     scored = score(batch.take(held_out.rows))
     ours = _judge(log, held_out, held_out.maximum(scored), threshold, capacity, probability)
-    rivals = {
-        name: (
-            rival,
-            _judge(log, held_out, rival.score, rival.threshold, capacity, rival.probability),
-        )
-        for name, rival in baselines_of(log, split).items()
-    }
+    rivals = judged(log, baselines_of(log, split), split=split, capacity=capacity)
     return {
         "metrics": ours.report,
         "baselines": {name: _described(*rival) for name, rival in rivals.items()},
@@ -127,6 +121,22 @@ def baselines_of(log: Log, split: str = "test") -> dict[str, Baseline]:
         *(name for name, kind in extras.items() if kind == "categorical"),
     ]
     return baselines(log.sequences, log.events, log.bags, split=split, words=words, symbols=symbols)
+
+
+def judged(
+    log: Log,
+    found: dict[str, Baseline],
+    *,
+    split: str = "test",
+    capacity: float = REVIEW_SHARE,
+) -> dict[str, tuple[Baseline, Judgement]]:
+    """Judge baselines on the labelled units of `split` they were asked to score."""
+    assert log.bags is not None
+    units = log.bags.of(split)
+    return {
+        name: (one, _judge(log, units, one.score, one.threshold, capacity, one.probability))
+        for name, one in found.items()
+    }
 
 
 def active_on(home: Home, log: Log, test: Bags) -> dict[str, Any] | None:
