@@ -16,6 +16,7 @@ GRAM = 3
 STATES = 6
 HMM_EVENTS = 50_000  # events a hidden Markov model is fitted on
 HMM_ROUNDS = 15
+HMM_SMOOTHING = 1e-3  # more of it and what was never seen is told by a state that nothing uses
 
 
 def markov_ratio(abuse: Strings, normal: Strings, other: Strings) -> Floats:
@@ -61,9 +62,9 @@ def hidden_markov_surprise(normal: Strings, other: Strings) -> Floats:
     logging.getLogger("hmmlearn").setLevel(logging.ERROR)  # fifteen rounds need not converge
     model = CategoricalHMM(
         STATES,
-        emissionprob_prior=1 + SMOOTHING,
-        transmat_prior=1 + SMOOTHING,
-        startprob_prior=1 + SMOOTHING,
+        emissionprob_prior=1 + HMM_SMOOTHING,
+        transmat_prior=1 + HMM_SMOOTHING,
+        startprob_prior=1 + HMM_SMOOTHING,
         n_iter=HMM_ROUNDS,
         random_state=0,
         n_features=normal.size,
