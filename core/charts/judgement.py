@@ -84,6 +84,7 @@ def calibration(bins: list[dict[str, float]]) -> go.Figure:
 
 def _curves(reports: Mapping[str, Report], curve: str, x: str, y: str) -> go.Figure:
     figure = look.blank(height=320)
+    colours = (look.RISK, *look.SERIES)
     for number, (name, report) in enumerate(reports.items()):
         if "curves" not in report:
             continue
@@ -93,7 +94,7 @@ def _curves(reports: Mapping[str, Report], curve: str, x: str, y: str) -> go.Fig
             y=points[y],
             mode="lines",
             name=look.plain(name),
-            line={"width": 3 if number == 0 else 1.5, "color": look.RISK if number == 0 else None},
+            line={"width": 1.5 if number else 3, "color": colours[number % len(colours)]},
         )
     return _unit_square(figure)
 
