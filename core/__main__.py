@@ -156,6 +156,10 @@ def train(
         Literal["summed", "inline"],
         typer.Option("--layout", help="A position per event or per token."),
     ] = "summed",
+    split_by: Annotated[
+        Literal["actor", "time"],
+        typer.Option("--split-by", help="Test on a random part of the actors or the last seen."),
+    ] = "actor",
     seed: SeedOption = 0,
     analyst: AnalystOption = "analyst",
     home: HomeOption = None,
@@ -165,7 +169,7 @@ def train(
     from core.govern.training import TrainConfig
     from core.govern.training import train as train_model
 
-    config = TrainConfig.of(seed=seed, epochs=epochs, layout=layout)
+    config = TrainConfig.of(seed=seed, epochs=epochs, layout=layout, split_by=split_by)
     opened = open_home(home)
     model = train_model(
         opened,
@@ -210,13 +214,17 @@ def evaluate(
         Literal["train", "validation", "test"],
         typer.Option("--split", help="Which units to judge on."),
     ] = "test",
+    capacity: Annotated[
+        float, typer.Option("--capacity", help="Units that can be reviewed: a share or a number.")
+    ] = 0.05,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a model on labelled units, beside every baseline on the same rows."""
     from core.govern.evaluation import evaluate as evaluate_model
 
-    answer(evaluate_model(open_home(home), model, dataset, split=split), as_json)
+    opened = open_home(home)
+    answer(evaluate_model(opened, model, dataset, split=split, capacity=capacity), as_json)
 
 
 @verb("explain")

@@ -5,13 +5,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.charts.overview import metric_comparison
 from core.review import policy
 from core.store import datasets, models
 from core.store.models import Model
-from pages._common import CHART, ago, analyst, begin, enqueue, home, refusals, score_word, text
+from pages._common import ago, analyst, begin, enqueue, home, refusals, score_word, text
 from pages._jobs import show_running
-from pages._metrics import held_out, reports_of, too_few
+from pages._metrics import draw_judgement, held_out, too_few
 
 SHOWN = {"roc_auc": "ROC-AUC", "average_precision": "Average precision", "f1": "F1"}
 
@@ -89,10 +88,8 @@ with right:
             st.rerun()
 
 if chosen is not None:
-    reports = reports_of(chosen.id, chosen.metrics)
-    if reports and not too_few(chosen.metrics["test"]):
-        st.subheader(f"{chosen.id} on its held-out units")
-        st.plotly_chart(metric_comparison(reports), key="comparison", config=CHART)
+    if "repeats" in chosen.metrics and not too_few(chosen.metrics["test"]):
+        draw_judgement(chosen.id, chosen.metrics)
     if not logs.empty:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             which = st.selectbox("Model", known["id"].tolist(), width=320)

@@ -1,19 +1,15 @@
 """The model card: what a model is for, what it was made of and how good it is."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from core.govern.wording import METRICS, against, baseline_name, early, interval, repeats
 from core.store.models import Model
 
 _TEMPLATE = Template((Path(__file__).parent / "card.md").read_text())
-_SHOWN = {
-    "roc_auc": "ROC-AUC",
-    "average_precision": "Average precision",
-    "f1": "F1",
-    "precision": "Precision",
-    "recall": "Recall",
-}
+_SHOWN = ("average_precision", "roc_auc", "f1", "recall_at_capacity", "brier_score")
 
 
 def write_card(folder: Path, model: Model, training: dict[str, Any]) -> None:
@@ -47,17 +43,43 @@ def _evaluation(metrics: dict[str, Any]) -> str:
     test = metrics.get("test")
     if test is None:
         return "No labels existed, so there is nothing to measure against yet."
-    columns = {"this model": test, **metrics.get("baselines", {})}
-    header = "| metric (95 % interval) | " + " | ".join(columns) + " |"
-    lines = [header, "|---" * (len(columns) + 1) + "|"]
-    for name, shown in _SHOWN.items():
-        cells = [_cell(column.get(name)) for column in columns.values()]
-        lines.append(f"| {shown} | " + " | ".join(cells) + " |")
     counted = f"{test['positives']} positive and {test['negatives']} negative held-out units"
-    return "\n".join([f"Measured on {counted} ({metrics['unit']}s).", "", *lines])
+    capacity = test["capacity"]
+    review = f"{capacity:.0%} of the units" if capacity < 1 else f"{capacity:.0f} units"
+    return "\n\n".join(
+        [
+            f"Measured on {counted} ({metrics['unit']}s), with 95 % bootstrap intervals. F1 is at "
+            f"each one's own threshold, chosen on validation; review capacity: {review}.",
+            "\n".join(_table(test, metrics["baselines"])),
+            *_remarks(metrics),
+        ]
+    )
 
 
-def _cell(metric: dict[str, float] | None) -> str:
-    if metric is None:
-        return "-"
-    return f"{metric['value']:.3f} ({metric['low']:.3f}-{metric['high']:.3f})"
+def _table(test: dict[str, Any], rivals: dict[str, Any]) -> Iterator[str]:
+    """Write the model and every baseline, one a row."""
+    yield "| | " + " | ".join(METRICS[name] for name in _SHOWN) + " |"
+    yield "|---" * (len(_SHOWN) + 1) + "|"
+    named = {baseline_name(name): report for name, report in rivals.items()}
+    for name, report in {"**this model**": test, **named}.items():
+        yield f"| {name} | " + " | ".join(interval(report[one]) for one in _SHOWN) + " |"
+
+
+def _remarks(metrics: dict[str, Any]) -> Iterator[str]:
+    """Say what the table does not: paired comparison, the rule, earliness, duplicates."""
+    differences = metrics["differences"]
+    told = [
+        against(name, found["average_precision"]) for name, found in differences.items() if found
+    ]
+    if told:
+        yield "\n".join(
+            ["Average precision against each, on the same resampled units:", ""]
+            + [f"- {sentence}" for sentence in told]
+        )
+    rule = metrics["baselines"].get("single_rule", {}).get("note")
+    if rule:
+        yield f"The best single rule: {rule}."
+    said = early(metrics["early_detection"])
+    if said:
+        yield said
+    yield from repeats(metrics["repeats"])

@@ -13,17 +13,17 @@ from sqlalchemy.exc import IntegrityError
 from core.batch import Batch, usual_share
 from core.errors import BadInput, NotFound
 from core.govern.card import write_card
-from core.govern.evaluation import active_on
-from core.govern.log import Log, read_log
-from core.model.baselines import baselines
+from core.govern.evaluation import active_on, compare
+from core.govern.log import Log, SplitBy, read_log
 from core.model.batching import Report
 from core.model.encoder import Encoder, Layout, Size
 from core.model.files import write_json
 from core.model.finetune import FinetuneConfig, finetune
 from core.model.inference import raw_scores
-from core.model.metrics import report, stable_threshold
+from core.model.metrics import stable_threshold
 from core.model.pretrain import PretrainConfig, pretrain
 from core.model.surprise import quantiles
+from core.model.units import check_distinct
 from core.scoring.engine import best_device
 from core.store import audit, models
 from core.store.home import Home, now, remove, writing
@@ -41,10 +41,16 @@ class TrainConfig:
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     seed: int = 0
+    split_by: SplitBy = "actor"
 
     @classmethod
     def of(
-        cls, *, seed: int = 0, epochs: int | None = None, layout: Layout = "summed"
+        cls,
+        *,
+        seed: int = 0,
+        epochs: int | None = None,
+        layout: Layout = "summed",
+        split_by: SplitBy = "actor",
     ) -> "TrainConfig":
         """Return the defaults with what a user may set; `epochs` holds for each phase.
 
@@ -53,7 +59,7 @@ class TrainConfig:
         BadInput
             If `epochs` is not positive.
         """
-        config = cls(layout=layout, seed=seed)
+        config = cls(layout=layout, seed=seed, split_by=split_by)
         if epochs is None:
             return config
         if epochs < 1:
@@ -82,14 +88,16 @@ def train(
     Raises
     ------
     BadInput
-        If a class has fewer than five verdicts or labels, the parent does not know the log's
-        tokens, or there is nothing to learn from.
+        If a class has fewer than five verdicts or labels, all labelled sequences look the same,
+        the parent does not know the log's tokens, or there is nothing to learn from.
     """
     config = config or TrainConfig()
-    log = read_log(home, dataset_id)
+    log = read_log(home, dataset_id, split_by=config.split_by)
     if log.bags is not None:
         log.bags.check_trainable()
     encoder, batch = _start(home, log, parent_id, config)
+    if log.bags is not None:
+        check_distinct(batch, log.bags)
     encoder.to(best_device())
     if parent_id is None:
         pretrain(encoder, batch, config.pretrain, seed=config.seed, report=told)
@@ -170,14 +178,15 @@ def _judge(home: Home, log: Log, encoder: Encoder, batch: Batch) -> tuple[float,
     if log.bags is None:
         return 1 - UNUSUAL_SHARE, {"sequences": len(batch)}
     validation, test = log.bags.of("validation"), log.bags.of("test")
-    on_validation, on_test = (
-        side.maximum(raw_scores(encoder, batch.take(side.rows))) for side in (validation, test)
-    )
+    on_validation = validation.maximum(raw_scores(encoder, batch.take(validation.rows)))
     threshold = stable_threshold(validation.label, on_validation)
+    found = compare(
+        log, encoder.tokenizer, batch, lambda part: raw_scores(encoder, part), threshold
+    )
     metrics = {
         "unit": log.bags.unit,
-        "test": report(test.label, on_test, threshold),
-        "baselines": baselines(log.sequences, log.bags),
+        "test": found.pop("metrics"),
+        **found,
         "labels": {side: len(log.bags.of(side)) for side in ("train", "validation", "test")},
     }
     before = active_on(home, log, test)

@@ -5,15 +5,17 @@ sequences of a bad actor are innocent, so a bag is scored by the maximum over it
 (multiple-instance learning; Andrews et al., NeurIPS 2002).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.batch import Batch
 from core.errors import BadInput
-from core.model.splits import assign
+from core.model.duplicates import Hashes, of_owners
+from core.model.splits import assign, has_both, set_repeats_aside
 from core.schema import Column
 
 MIN_LABELS = 5  # of each class
@@ -27,8 +29,9 @@ class Bags:
     rows: npt.NDArray[np.int64]  # row numbers of the sequences frame
     offsets: npt.NDArray[np.int64]  # (B + 1,)
     label: npt.NDArray[np.int64]  # (B,), 0 or 1
-    split: npt.NDArray[np.object_]  # (B,), train | validation | test
+    split: npt.NDArray[np.object_]  # (B,), train | validation | test, or repeat: judges nothing
     unit: str  # actor | session | sequence
+    contradicted: int = 0  # labels left out, for one that outweighs them says the opposite
 
     def __len__(self) -> int:
         return len(self.label)
@@ -42,7 +45,19 @@ class Bags:
         parts = [self.rows[self.offsets[i] : self.offsets[i + 1]] for i in index]
         rows = np.concatenate(parts) if parts else np.empty(0, np.int64)
         offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
-        return Bags(rows, offsets, self.label[index], self.split[index], self.unit)
+        return Bags(
+            rows, offsets, self.label[index], self.split[index], self.unit, self.contradicted
+        )
+
+    @property
+    def first(self) -> npt.NDArray[np.int64]:
+        """Row of each bag's first sequence, (B,)."""
+        return self.rows[self.offsets[:-1]]
+
+    def content(self, of_sequences: Hashes) -> Hashes:
+        """Return a hash of each bag's sequences, (B,); `of_sequences` has one per row, (S,)."""
+        owner = np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        return of_owners(of_sequences[self.rows], owner, len(self))
 
     def check_trainable(self) -> None:
         """Raise `BadInput` unless there is enough of both classes to train and to validate on."""
@@ -62,42 +77,143 @@ class Bags:
 
     def has_both(self, split: str) -> bool:
         """Say whether a side of the split holds both classes."""
-        return set(self.label[self.split == split]) == {0, 1}
+        return has_both(self.label[self.split == split])
 
     def maximum(self, score: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return each bag's highest score; `score` is in the order of `rows`, (B,)."""
         return np.maximum.reduceat(score, self.offsets[:-1]) if len(self) else score[:0]
 
 
-def bags_of(sequences: pd.DataFrame, labels: pd.DataFrame, verdicts: pd.DataFrame) -> Bags | None:
+def check_distinct(batch: Batch, bags: Bags) -> None:
+    """Raise `BadInput` if all labelled sequences look the same to a model."""
+    part = batch.take(bags.rows)
+    width = part.tokens[0]
+    if (part.tokens == width).all() and (part.ids.reshape(-1, width) == part.ids[:width]).all():
+        raise BadInput(
+            f"All {len(part)} labelled sequences look the same, so nothing tells abuse from "
+            "legitimate. Map more columns of the log, or label other cases."
+        )
+
+
+def bags_of(
+    sequences: pd.DataFrame,
+    labels: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    *,
+    content: Hashes | None = None,
+    by_time: bool = False,
+) -> Bags | None:
     """Join outside labels and verdicts to their sequences; None where there are neither.
 
     A verdict of abuse covers the sequences it names, a legitimate one the whole actor; `unclear`
-    never trains. A verdict outweighs an outside label on the same sequences, and stands on the side
-    of the split where the actor's label stands.
+    never trains. Where several speak of the same sequence, a verdict outweighs an outside label, a
+    newer verdict an older one, and a label on less (a sequence) one on more (its actor).
+
+    Parameters
+    ----------
+    content
+        Hash of what happens in each sequence, (S,): units of the same content stand on one side of
+        the split, unless it is given. Where that leaves a side without a class, they do not.
+    by_time
+        Whether the actors seen last test, instead of a random part.
+
+    Raises
+    ------
+    BadInput
+        If a split by time is asked for and the log has no times.
     """
-    decided = _of_verdicts(sequences, verdicts)
     outside = _of_labels(sequences, labels)
-    covered = {row for bag in decided for row in bag[0]}
-    found = decided + [bag for bag in outside if not covered.intersection(bag[0])]
+    found, contradicted = _settled(_of_verdicts(sequences, verdicts) + outside)
     if not found:
         return None
     actors = sequences[Column.ACTOR].to_numpy()
     given = {actors[rows[0]]: split for rows, _, split in outside if split is not None}
     rows, label = [bag[0] for bag in found], np.array([bag[1] for bag in found])
-    split = assign([actors[part[0]] for part in rows], label, given)
+    split = assign(
+        [actors[part[0]] for part in rows],
+        label,
+        given,
+        alike=None if content is None else _alike(actors, content),
+        last=_last_times(sequences, rows) if by_time else None,
+    )
     offsets = np.concatenate([[0], np.cumsum([len(part) for part in rows])]).astype(np.int64)
     unit = str(labels["unit"].mode().iloc[0]) if len(labels) else "actor"
-    return Bags(np.concatenate(rows), offsets, label, split, unit)
+    bags = Bags(np.concatenate(rows), offsets, label, split, unit, contradicted)
+    return bags if given or content is None else _without_repeats(bags, content)
+
+
+def repeats(bags: Bags, content: Hashes, split: str) -> dict[str, int]:
+    """Count what the content of units says about the judgement on `split`.
+
+    ``repeated``: units of `split` that say what a unit of another side says. ``contradictory``:
+    labelled units of which one of the same content has the other label; they stay, and nobody can
+    tell them apart. ``set_aside``: held-out units that repeat others and so judge nothing.
+    """
+    hashes = bags.content(content)
+    elsewhere = hashes[(bags.split != split) & (bags.split != "repeat")]
+    twofold = np.intersect1d(hashes[bags.label == 1], hashes[bags.label == 0])
+    return {
+        "repeated": int(np.isin(hashes[bags.split == split], elsewhere).sum()),
+        "contradictory": int(np.isin(hashes, twofold).sum()),
+        "set_aside": int((bags.split == "repeat").sum()),
+        "contradicted": bags.contradicted,
+    }
+
+
+def _without_repeats(bags: Bags, content: Hashes) -> Bags:
+    split = set_repeats_aside(bags.split, bags.content(content))
+    aside = replace(bags, split=split)
+    kept = all(aside.has_both(side) for side in ("train", "validation", "test"))
+    return aside if kept else bags
+
+
+def _alike(actors: npt.NDArray[Any], content: Hashes) -> dict[str, str]:
+    """Return, for every actor that did just what another did, the first of them by name."""
+    codes, names = pd.factorize(actors, sort=True)
+    hashes = pd.Series(of_owners(content, codes, len(names)), index=names)
+    repeated = hashes[hashes.duplicated(keep=False)]
+    leader = pd.Series(repeated.index, index=repeated.to_numpy()).groupby(level=0).first()
+    return dict(zip(repeated.index, repeated.map(leader), strict=True))
+
+
+def _last_times(
+    sequences: pd.DataFrame, rows: list[npt.NDArray[np.int64]]
+) -> npt.NDArray[np.datetime64]:
+    last = sequences[Column.LAST]
+    if last.isna().any():
+        raise BadInput("This log has no times, so it cannot be split by time; split it by actor.")
+    times = last.dt.tz_convert(None).to_numpy()
+    return np.array([times[part].max() for part in rows])
 
 
 _Found = tuple[npt.NDArray[np.int64], int, str | None]
 
 
+def _settled(found: list[_Found]) -> tuple[list[_Found], int]:
+    """Return what stays of labels, the weightiest given first, and how many were contradicted.
+
+    The sequences that an abusive actor has besides those cleared may still be abuse; besides those
+    convicted nobody knows. A legitimate label does not stand beside a conviction.
+    """
+    told: dict[int, int] = {}  # sequence -> label
+    kept, contradicted = [], 0
+    for rows, label, split in found:
+        said = {told[row] for row in rows.tolist() if row in told}
+        free = np.array([row for row in rows.tolist() if row not in told], dtype=np.int64)
+        if 1 - label in said and (label == 0 or not len(free)):
+            contradicted += 1
+        elif len(free) and not (label == 1 and 1 in said):
+            kept.append((free, label, split))
+            told |= dict.fromkeys(free.tolist(), label)
+    return kept, contradicted
+
+
 def _of_labels(sequences: pd.DataFrame, labels: pd.DataFrame) -> list[_Found]:
+    """Return the sequences of outside labels, those on the smallest units first."""
     found: list[_Found] = []
-    for unit, part in labels.groupby("unit"):
-        rows_of: dict[Any, Any] = dict(sequences.groupby(UNIT_COLUMN[str(unit)]).indices)
+    for unit in ("sequence", "session", "actor"):
+        part = labels[labels["unit"] == unit]
+        rows_of: dict[Any, Any] = dict(sequences.groupby(UNIT_COLUMN[unit]).indices)
         for key, label, split in zip(part["key"], part["label"], part["split"], strict=True):
             if key in rows_of:
                 given = split if isinstance(split, str) else None

@@ -1,9 +1,10 @@
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from core.review.deciding import decide
 from core.store import cases, jobs, models
 from core.store.tables import labels
+from core.store.tables import models as models_table
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
 
@@ -82,3 +83,20 @@ def test_promoting_and_rolling_back_change_which_model_decides(open_page, seeded
 def test_the_card_of_a_model_can_be_read(open_page):
     app = open_page("models", model="pretrained")
     assert any("unusual" in block.value for block in app.markdown)
+
+
+def test_a_model_is_shown_beside_every_baseline(open_page, seeded_home):
+    with seeded_home.engine.begin() as con:  # the page shows what enough held-out units say
+        row = models.get(con, "finetuned").metrics
+        row["test"] |= {"positives": 9, "negatives": 9}
+        con.execute(
+            update(models_table).where(models_table.c.id == "pretrained").values(metrics=row)
+        )
+    app = open_page("models", model="pretrained")
+    assert not app.exception
+    assert [tab.label for tab in app.tabs] == ["Beside simpler methods", "Curves", "Calibration"]
+    said = "\n".join(block.value for block in [*app.markdown, *app.caption])
+    assert "random forest on facts" in said
+    assert "sequences of abuse reach the threshold" in said
+    app.session_state["metric"] = "brier_score"
+    assert not app.run().exception

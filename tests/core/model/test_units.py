@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from core.batch import Batch
 from core.errors import BadInput
-from core.model.units import bags_of
+from core.model.units import bags_of, check_distinct, repeats
 
 NO_VERDICTS = pd.DataFrame({"decision": [], "sequences": [], "actor_id": []})
 NO_LABELS = pd.DataFrame({"unit": [], "key": [], "label": [], "split": []})
@@ -135,3 +138,126 @@ def test_an_actor_stands_on_the_same_side_whatever_else_is_labelled() -> None:
     assert few is not None
     assert more is not None
     assert few.split.tolist() == more.split[:300].tolist()
+
+
+def hashes(*values: int) -> np.ndarray:
+    return np.array(values, dtype=np.uint64)
+
+
+def test_actors_who_did_just_the_same_stand_on_one_side() -> None:
+    frame = sequences(400, each=1)
+    content = hashes(*(n // 2 for n in range(400)))  # pairs
+    bags = bags_of(frame, labels(400, positives=200), NO_VERDICTS, content=content)
+    assert bags is not None
+    assert (bags.split[::2] == bags.split[1::2]).all()
+    assert len(bags.of("test")) > 30
+
+
+def test_nobody_is_moved_by_content_that_is_all_different() -> None:
+    frame = sequences(400, each=1)
+    alone = bags_of(frame, labels(400, positives=200), NO_VERDICTS)
+    with_content = bags_of(
+        frame, labels(400, positives=200), NO_VERDICTS, content=hashes(*range(400))
+    )
+    assert alone is not None
+    assert with_content is not None
+    assert alone.split.tolist() == with_content.split.tolist()
+
+
+def test_a_held_out_session_that_repeats_a_training_one_judges_nothing() -> None:
+    frame = sequences(200, each=2)
+    content = hashes(*(n if n % 2 else 1000 for n in range(400)))  # everybody's first is the same
+    labelled = pd.DataFrame(
+        {"unit": "session", "key": frame["session_id"], "label": [n % 3 == 0 for n in range(400)],
+         "split": None}
+    )  # fmt: skip
+    bags = bags_of(frame, labelled, NO_VERDICTS, content=content)
+    assert bags is not None
+    seen = bags.content(content)
+    for side, earlier in (("validation", ["train"]), ("test", ["train", "validation"])):
+        assert not np.isin(seen[bags.split == side], seen[np.isin(bags.split, earlier)]).any()
+    counted = repeats(bags, content, "test")
+    assert counted["repeated"] == 0
+    assert counted["set_aside"] == int((bags.split == "repeat").sum()) > 40
+
+
+def test_a_given_split_stays_and_its_duplicates_are_counted() -> None:
+    given = pd.concat(
+        [labels(30, positives=15, split="train"), labels(40, positives=15, split="test")[30:]]
+    )
+    content = hashes(*range(30), *range(5), *range(50, 55))
+    bags = bags_of(sequences(40, each=1), given, NO_VERDICTS, content=content)
+    assert bags is not None
+    assert (bags.split[30:] == "test").all()
+    assert repeats(bags, content, "test")["repeated"] == 5
+
+
+def test_labels_that_contradict_each_other_on_the_same_content_are_counted() -> None:
+    content = hashes(*([7] * 12), *range(100, 108))  # 10 of abuse and 2 legitimate do the same
+    bags = bags_of(sequences(20, each=1), labels(20, positives=10), NO_VERDICTS, content=content)
+    assert bags is not None
+    assert repeats(bags, content, "test")["contradictory"] == 12
+
+
+def test_all_the_same_still_leaves_both_classes_on_every_side() -> None:
+    content = np.zeros(40, dtype=np.uint64)
+    bags = bags_of(sequences(40, each=1), labels(40, positives=20), NO_VERDICTS, content=content)
+    assert bags is not None
+    for side in ("train", "validation", "test"):
+        assert bags.has_both(side)
+    assert repeats(bags, content, "test")["repeated"] == len(bags.of("test"))
+
+
+def test_split_by_time_the_actors_seen_last_test() -> None:
+    frame = sequences(100, each=2)
+    frame["last_ts"] = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(
+        np.tile([0, 1], 100) * 1000 + np.repeat(np.arange(100), 2), unit="h"
+    )
+    alternate = labels(100, positives=50).assign(label=[n % 2 == 0 for n in range(100)])
+    bags = bags_of(frame, alternate, NO_VERDICTS, by_time=True)
+    assert bags is not None
+    assert bags.split.tolist() == ["train"] * 70 + ["validation"] * 15 + ["test"] * 15
+
+
+def test_a_log_without_times_is_not_split_by_time() -> None:
+    frame = sequences().assign(
+        last_ts=pd.Series(pd.NaT, index=range(80), dtype="datetime64[us, UTC]")
+    )
+    with pytest.raises(BadInput, match="no times"):
+        bags_of(frame, labels(20, positives=10), NO_VERDICTS, by_time=True)
+
+
+def test_the_newest_verdict_outweighs_an_older_one_on_the_same_sequence() -> None:
+    decided = [verdict("legitimate", "u0", ["s0"]), verdict("confirmed", "u0", ["s0"])]
+    decided += [verdict("confirmed", "u1", ["s2"]), verdict("legitimate", "u1", ["s2"])]
+    bags = bags_of(sequences(), NO_LABELS, pd.DataFrame(decided))
+    assert bags is not None
+    assert bags.label.tolist() == [0, 1]
+    assert bags.contradicted == 2
+
+
+def test_a_label_on_a_session_outweighs_one_on_its_actor() -> None:
+    both = pd.DataFrame(
+        {"unit": ["actor", "session"] * 2, "key": ["u0", "v0", "u1", "v2"],
+         "label": [False, True, True, False], "split": None}
+    )  # fmt: skip
+    bags = bags_of(sequences(), both, NO_VERDICTS)
+    assert bags is not None
+    # u0 is not legitimate beside its abusive session; u1 may be abusive in its other one
+    assert [part.tolist() for part in np.split(bags.rows, bags.offsets[1:-1])] == [[0], [2], [3]]
+    assert bags.label.tolist() == [1, 0, 1]
+    assert bags.contradicted == 1
+
+
+def test_labelled_sequences_that_all_look_the_same_are_refused() -> None:
+    bags = bags_of(sequences(10, each=1), labels(10, positives=5), NO_VERDICTS)
+    assert bags is not None
+    same = Batch(
+        np.tile([2, 5, 6], 10).astype(np.int32), np.tile([0, 1, 2], 10).astype(np.int16),
+        np.tile([0, 1, 1], 10).astype(np.int16), np.arange(0, 31, 3),
+    )  # fmt: skip
+    with pytest.raises(BadInput, match="All 10 labelled sequences look the same"):
+        check_distinct(same, bags)
+    ids = same.ids.copy()
+    ids[-1] = 7
+    check_distinct(replace(same, ids=ids), bags)

@@ -1,0 +1,85 @@
+"""A judgement in plain English, for pages and model cards."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+METRICS: Final = {
+    "average_precision": "Average precision",
+    "roc_auc": "ROC-AUC",
+    "f1": "F1",
+    "precision": "Precision",
+    "recall": "Recall",
+    "recall_at_capacity": "Recall at the review capacity",
+    "brier_score": "Brier score",
+}
+BASELINES: Final = {
+    "single_rule": "best single rule",
+    "gradient_boosting_counts": "boosting on counts",
+    "logistic_regression": "logistic regression on facts",
+    "random_forest": "random forest on facts",
+    "gradient_boosting_profile": "boosting on facts",
+    "markov_ratio": "Markov chains, abuse against normal",
+    "isolation_forest": "isolation forest on facts",
+    "markov_surprise": "Markov chain of normal",
+    "hidden_markov": "hidden Markov model of normal",
+    "count_novelty": "counts never seen in normal",
+    "ngram_novelty": "runs of three never seen in normal",
+}
+
+
+def baseline_name(name: str) -> str:
+    """Return what a baseline is called."""
+    return BASELINES.get(name, name)
+
+
+def interval(metric: dict[str, float] | None) -> str:
+    """Write a metric with its 95 % interval."""
+    if metric is None:
+        return "-"
+    return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
+
+
+def against(name: str, difference: dict[str, float]) -> str:
+    """Say whether the model is better than a baseline, by average precision."""
+    rival, by = baseline_name(name), f"{abs(difference['value']):.3f}"
+    low, high = difference["low"], difference["high"]
+    if low > 0:
+        return f"Beats {rival} by {by} ({low:.3f} to {high:.3f})."
+    if high < 0:
+        return f"Loses to {rival} by {by} ({-high:.3f} to {-low:.3f})."
+    return f"Not told apart from {rival}: {difference['value']:+.3f} ({low:+.3f} to {high:+.3f})."
+
+
+def early(found: dict[str, Any] | None) -> str | None:
+    """Say how early abuse is seen."""
+    if found is None:
+        return None
+    said = f"{found['reached']} of {found['units']} sequences of abuse reach the threshold"
+    if not found["reached"]:
+        return f"{said}."
+    before, seen = found["events_before_end"], found["share_seen"]
+    return (
+        f"{said}, the median one {before['value']:.0f} events before its end "
+        f"({before['low']:.0f} to {before['high']:.0f}), after {seen['value']:.0%} of its events."
+    )
+
+
+def repeats(found: dict[str, int]) -> Iterator[str]:
+    """Say what duplicates and contradictions there are among the labelled units."""
+    if found["repeated"]:
+        yield (
+            f"{found['repeated']} of the units judged do just what a unit of another side of the "
+            "split does: on these, remembering is enough."
+        )
+    if found["set_aside"]:
+        yield f"{found['set_aside']} units repeat training units and were set aside."
+    if found["contradictory"]:
+        yield (
+            f"{found['contradictory']} labelled units do just what a unit of the other label "
+            "does; they stay, and no model can tell them apart by what was done."
+        )
+    if found["contradicted"]:
+        yield (
+            f"{found['contradicted']} labels were left out: one that outweighs them says the "
+            "opposite of the same sequences."
+        )
