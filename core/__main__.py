@@ -102,15 +102,25 @@ def import_(
     file: Path,
     mapping: Annotated[Path | None, typer.Option("--mapping", help="JSON mapping.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the data set.")] = None,
+    into: Annotated[
+        str | None, typer.Option("--into", help="Data set to add to what it does not hold yet.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a log as a data set."""
-    from core.logs.importing import import_log
+    """Import a log as a data set, or add what is new in it to one.
+
+    A file that was imported before adds to its data set, unless a name or a mapping is given.
+    """
+    from core.logs.importing import dataset_of, import_log
     from core.logs.mapping import parse_mapping
 
     given = None if mapping is None else parse_mapping(_text_of(mapping))
-    dataset = import_log(open_home(home), file, mapping=given, name=name, progress=told)
+    place = open_home(home)
+    if into is None and name is None and given is None and (known := dataset_of(place, file)):
+        into = known.id
+        told(0.0, f"adding what is new to '{into}'")
+    dataset = import_log(place, file, mapping=given, name=name, into=into, progress=told)
     counts = ("read", "accepted", "rejected", "duplicate", "actors", "sequences")
     answer({"dataset": dataset.id, **{c: getattr(dataset, c) for c in counts}}, as_json)
 

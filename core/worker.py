@@ -141,6 +141,7 @@ def _import(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
         Path(job.arguments["path"]),
         mapping=None if given is None else Mapping.model_validate(given),
         name=job.arguments.get("name"),
+        into=job.arguments.get("into"),
         progress=reporter.progress,
     )
     return {"dataset": dataset.id}

@@ -1,58 +1,26 @@
-"""A log file becomes a data set: canonical events with facts, sequences, rejected rows."""
+"""A log file becomes a data set, or adds to one: events with facts, sequences, rejected rows."""
 
-import json
+import os
 import re
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import duckdb
 from sqlalchemy.exc import IntegrityError
 
-from core.errors import Conflict
-from core.logs.engine import (
-    connect,
-    in_parallel,
-    keep_small,
-    literal,
-    quoted,
-    scratch_folder,
-)
-from core.logs.events import Counts, create_events
-from core.logs.facts import event_facts
-from core.logs.imputing import impute
-from core.logs.mapping import Mapping, extra_columns
-from core.logs.measuring import create_part, measure_others
+from core.errors import BadInput, Conflict
+from core.logs.appending import add_stored, keep_new
+from core.logs.building import Progress, build
+from core.logs.engine import connect, keep_small, scratch_folder
+from core.logs.events import create_events
+from core.logs.mapping import Mapping
 from core.logs.privacy import create_masks, home_key, is_private
 from core.logs.proposal import complete, given_format
-from core.logs.quality import Quality, complete_quality, measure_quality
 from core.logs.reader import open_log
-from core.logs.repeats import add_up, measure_repeats
-from core.logs.sequencing import Part, cut_sequences, parts_of
-from core.logs.summing import create_edges, create_sequences, summarise_part
-from core.logs.trust import doubts
-from core.schema import Column
 from core.store import datasets
 from core.store.datasets import Dataset
-from core.store.home import Home, now, remove, writing
-
-Progress = Callable[[float, str], None]
-
-_CANONICAL = (
-    Column.SEQUENCE,
-    Column.ACTOR,
-    Column.SESSION,
-    Column.EVENT_ID,
-    Column.TIME,
-    Column.ROW,
-    Column.POSITION,
-    Column.ACTION,
-    Column.ITEM,
-    Column.AMOUNT,
-)
-EVENTS_PER_PART = 250_000  # of which memory holds all facts at once, on each core
-_MOST_ACTIONS = 30  # that have a count of their own in the profile
+from core.store.home import Home, now, writing
 
 
 def import_log(
@@ -61,14 +29,18 @@ def import_log(
     *,
     mapping: Mapping | None = None,
     name: str | None = None,
+    into: str | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Import a file, folder or glob as a new data set.
+    """Import a file, folder or glob as a new data set, or what is new of it into an old one.
 
     Parameters
     ----------
     mapping
         What it does not mention is as `inspect_log` proposes.
+    into
+        The id of a data set to add to, with its own mapping and name. Rows that it holds already
+        count as duplicates. Without any that is new, it stays as it is.
     progress
         Called with the share done (0 to 1) and what is being done.
 
@@ -76,11 +48,14 @@ def import_log(
     ------
     BadInput
         If the log or the mapping cannot be used; nothing is written then.
+    NotFound
+        If there is no data set `into`.
     """
-    path = Path(path)
+    path = Path(path).absolute()
     report = progress or (lambda share, message: None)
-    name = name or _stem(path)
-    dataset_id = _free_id(home, name)
+    held = None if into is None else _held(home, into, mapping, name)
+    if held is not None:
+        mapping = Mapping.model_validate(held.mapping)
     with (
         scratch_folder(home.path / "scratch") as scratch,
         connect(scratch, on_disk=True) as con,
@@ -92,89 +67,73 @@ def import_log(
         if is_private(mapping):
             create_masks(con, home_key(home.path))
         counts = create_events(con, mapping)
-        with _one_of_its_name(dataset_id):
-            with writing(home.dataset_dir(dataset_id), replace=False) as folder:
-                quality = _build(con, mapping, dataset_id, counts, folder, report)
-            dataset = Dataset(
-                id=dataset_id,
-                name=name,
-                source=str(path),
-                mapping=mapping.model_dump(mode="json"),
-                quality=quality,
-                read=counts.read,
-                accepted=counts.accepted,
-                rejected=counts.rejected,
-                duplicate=counts.duplicate,
-                actors=quality["actors"],
-                sequences=quality["sequences"],
-                created_at=now(),
-            )
-            _register(home, dataset)
+        folder = scratch / "dataset"
+        folder.mkdir()
+        if held is not None:
+            report(0.25, "looking for what is new")
+            stored = home.dataset_dir(held.id)
+            counts = keep_new(con, stored, mapping, counts)
+            if not counts.accepted and not counts.rejected:
+                return held
+            counts = add_stored(con, counts, held)
+            shutil.copy(stored / "actions.json", folder)  # so that profiles keep their columns
+        name = held.name if held else name or _stem(path)
+        dataset_id = held.id if held else _free_id(home, name)
+        quality = build(con, mapping, dataset_id, counts, folder, report)
+        dataset = Dataset(
+            id=dataset_id,
+            name=name,
+            source=str(path),
+            mapping=mapping.model_dump(mode="json"),
+            quality=quality,
+            read=counts.read,
+            accepted=counts.accepted,
+            rejected=counts.rejected,
+            duplicate=counts.duplicate,
+            actors=quality["actors"],
+            sequences=quality["sequences"],
+            created_at=now(),
+        )
+        _publish(home, dataset, held, folder)
     report(1.0, "done")
     return dataset
 
 
-def _build(
-    con: duckdb.DuckDBPyConnection,
-    mapping: Mapping,
-    dataset_id: str,
-    counts: Counts,
-    folder: Path,
-    report: Progress,
-) -> Quality:
-    """Write the files of a data set from `accepted` and `rejected`; return its quality report."""
-    report(0.3, "looking at the quality")
-    quality = measure_quality(con, mapping, counts, impute(con, mapping, "accepted"))
-    actions = _commonest_actions(con)
-    create_edges(con, mapping)
-    report(0.4, "comparing with others")
-    measure_others(con, mapping)
-    (folder / "events").mkdir(parents=True)
-    parts = parts_of(con, "accepted", EVENTS_PER_PART)
-    doubtful = doubts(mapping, quality)
-    done = 0
+def dataset_of(home: Home, path: Path | str) -> Dataset | None:
+    """Return the newest data set that was imported from `path`, if there is one."""
+    with home.engine.connect() as con:
+        return datasets.of_source(con, str(Path(path).absolute()))
 
-    def build(own: duckdb.DuckDBPyConnection, part: Part) -> dict[str, Any]:
-        nonlocal done
-        cut_sequences(own, mapping, dataset_id, part)
-        create_part(own, mapping, part)
-        _write_events(own, mapping, folder / "events" / f"part-{part.number:04}.parquet")
-        repeats = measure_repeats(own, mapping, "events")
-        summarise_part(own, mapping, actions, doubtful, part)
-        done += 1
-        report(0.5 + 0.4 * done / len(parts), f"sequences: part {done} of {len(parts)}")
-        return repeats
 
-    repeats = add_up(in_parallel(con, build, parts))
-    report(0.9, "writing")
-    create_sequences(con, mapping, actions, parts)
-    _copy(con, "FROM sequences", folder / "sequences.parquet")
-    reason = "concat_ws(' in ', reason, file)"
-    _copy(con, f"SELECT line, {reason} AS reason, raw FROM rejected", folder / "rejected.parquet")
-    (folder / "mapping.json").write_text(mapping.model_dump_json(indent=2))
-    (folder / "actions.json").write_text(json.dumps(actions))
-    return complete_quality(con, mapping, quality, repeats, "sequences", rows="all")
+def _held(home: Home, dataset_id: str, mapping: Mapping | None, name: str | None) -> Dataset:
+    if mapping is not None or name is not None:
+        raise BadInput(
+            f"What is added to '{dataset_id}' takes its mapping and its name. "
+            "Leave them out, or import as a data set of its own."
+        )
+    with home.engine.connect() as con:
+        return datasets.get(con, dataset_id)
+
+
+def _publish(home: Home, dataset: Dataset, held: Dataset | None, folder: Path) -> None:
+    """Make files and record known at once, so that nobody meets one without the other."""
+    with _undisturbed(dataset.id), home.engine.begin() as con:
+        if held is None:
+            datasets.add(con, dataset)
+        elif not datasets.replace(con, held, dataset):
+            raise FileExistsError
+        with writing(home.dataset_dir(dataset.id), replace=held is not None) as target:
+            os.replace(folder, target)
 
 
 @contextmanager
-def _one_of_its_name(dataset_id: str) -> Iterator[None]:
+def _undisturbed(dataset_id: str) -> Iterator[None]:
     try:
         yield
     except (FileExistsError, IntegrityError) as error:
         raise Conflict(
-            f"Another import took the name '{dataset_id}' meanwhile. Import again; "
-            "it gets a number then."
+            f"Another import wrote the data set '{dataset_id}' meanwhile. Import again."
         ) from error
-
-
-def _register(home: Home, dataset: Dataset) -> None:
-    """Make the data set known once its files are in place, so that nobody meets it without."""
-    try:
-        with home.engine.begin() as con:
-            datasets.add(con, dataset)
-    except BaseException:
-        remove(home.dataset_dir(dataset.id))
-        raise
 
 
 def _stem(path: Path) -> str:
@@ -196,20 +155,3 @@ def _free_id(home: Home, name: str) -> str:
         if found not in taken and not home.dataset_dir(found).exists():
             return found
         number += 1
-
-
-def _commonest_actions(con: duckdb.DuckDBPyConnection) -> list[str]:
-    rows = con.execute(
-        f"""SELECT action FROM accepted WHERE action IS NOT NULL GROUP BY action
-        ORDER BY count(*) DESC, action LIMIT {_MOST_ACTIONS}"""
-    ).fetchall()
-    return [action for (action,) in rows]
-
-
-def _write_events(con: duckdb.DuckDBPyConnection, mapping: Mapping, target: Path) -> None:
-    names = [*_CANONICAL, *extra_columns(mapping), *(fact.name for fact in event_facts(mapping))]
-    _copy(con, f"SELECT {', '.join(map(quoted, names))} FROM events", target)
-
-
-def _copy(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
-    con.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")

@@ -14,13 +14,18 @@ _OWN = (Column.ACTOR, Column.SESSION, Column.EVENT_ID, Column.TIME, Column.ACTIO
         Column.AMOUNT)  # fmt: skip
 
 
+def content_columns(mapping: Mapping) -> list[str]:
+    """Return the columns in which events that repeat are equal."""
+    return [*_OWN, *extra_columns(mapping)]
+
+
 def measure_repeats(con: duckdb.DuckDBPyConnection, mapping: Mapping, table: str) -> dict[str, Any]:
     """Count events of `table` that equal an earlier one in every column, time included.
 
     A burst is an event with its repeats; all of them are of one actor. Leaves the temporary table
     `repeats`: the rows that repeat.
     """
-    columns = ", ".join(map(quoted, (*_OWN, *extra_columns(mapping))))
+    columns = ", ".join(map(quoted, content_columns(mapping)))
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE contents AS
         SELECT "row", hash({columns}) AS content FROM {table}"""

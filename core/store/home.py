@@ -137,13 +137,20 @@ def writing(target: Path, *, replace: bool = True) -> Iterator[Path]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    aside = temporary.with_suffix(".old.tmp")
     try:
         yield temporary
         if replace and target.is_dir():
-            shutil.rmtree(target)
-        _move(temporary, target)
+            os.replace(target, aside)  # a reader misses it for a moment, and never sees a half
+        try:
+            _move(temporary, target)
+        except OSError:
+            if aside.is_dir():
+                os.replace(aside, target)
+            raise
     finally:
         remove(temporary)
+        remove(aside)
 
 
 def _move(source: Path, target: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.logs.engine import connect, scratch_folder
 from core.logs import regular
+from core.logs.engine import connect, scratch_folder
 from core.logs.reader import open_log
 
 CELL = st.sampled_from(
