@@ -20,7 +20,7 @@ from core.logs.proposal import complete, given_format
 from core.logs.reader import open_log
 from core.store import datasets
 from core.store.datasets import Dataset
-from core.store.home import Home, now, writing
+from core.store.home import Home, now, remove, writing
 
 
 def import_log(
@@ -116,14 +116,19 @@ def _held(home: Home, dataset_id: str, mapping: Mapping | None, name: str | None
 
 
 def _publish(home: Home, dataset: Dataset, held: Dataset | None, folder: Path) -> None:
-    """Make files and record known at once, so that nobody meets one without the other."""
+    """Put the files in place and make the data set known: nobody meets one without the other."""
+    target = home.dataset_dir(dataset.id)
     with _undisturbed(dataset.id), home.engine.begin() as con:
-        if held is None:
-            datasets.add(con, dataset)
-        elif not datasets.replace(con, held, dataset):
+        if held is not None and not datasets.replace(con, held, dataset):
             raise FileExistsError
-        with writing(home.dataset_dir(dataset.id), replace=held is not None) as target:
-            os.replace(folder, target)
+        with writing(target, replace=held is not None) as temporary:
+            os.replace(folder, temporary)
+        if held is None:
+            try:
+                datasets.add(con, dataset)
+            except BaseException:
+                remove(target)
+                raise
 
 
 @contextmanager
