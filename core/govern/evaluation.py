@@ -57,5 +57,5 @@ def _scores(home: Home, model_id: str, log: Log, bags: Bags) -> npt.NDArray[np.f
     """Return a model's score of each bag, (B,)."""
     scorer = Scorer.load(home.model_dir(model_id))
     log.check_known(scorer.encoder.tokenizer, model_id)
-    batch = log.encode(scorer.encoder.tokenizer).take(bags.rows)
+    batch = log.encode(scorer.encoder.tokenizer, bags.rows)
     return bags.maximum(scorer.predict_proba(batch)[:, POSITIVE])

@@ -1,40 +1,82 @@
 """A data set as training and evaluation see it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from core.batch import Batch
+from core.batch import Batch, joined
 from core.logs.frames import actions, read_events, read_mapping, read_sequences
 from core.logs.mapping import Mapping
+from core.model.batching import Parts
 from core.model.units import Bags, bags_of
+from core.schema import Column
 from core.store import datasets, labels, verdicts
 from core.store.home import Home
 from core.tokens import Tokenizer, check_known
 
+SAMPLE = 1_000_000  # events a tokenizer is fitted on
+
 
 @dataclass(frozen=True)
 class Log:
-    """One data set's events and sequences, and what is known about them."""
+    """One data set's sequences, and what is known about them; events are read part by part."""
 
+    home: Home
     dataset_id: str
     mapping: Mapping
     actions: list[str]
     sequences: pd.DataFrame
-    events: pd.DataFrame  # in the order of `sequences`
     bags: Bags | None  # None without verdicts and labels
 
     def fit_tokenizer(self) -> Tokenizer:
-        """Learn the tokens of this log."""
-        return Tokenizer.fit(self.mapping, self.actions, [self.events], self.sequences)
+        """Learn the tokens of this log, from a sample of a large one."""
+        return Tokenizer.fit(self.mapping, self.actions, self._samples(), self.sequences)
 
-    def encode(self, tokenizer: Tokenizer) -> Batch:
-        """Return every sequence's tokens."""
-        return tokenizer.encode(self.events, self.sequences)
+    def parts(self, tokenizer: Tokenizer) -> Parts:
+        """Return every sequence's tokens, in parts that fit into memory."""
+        rows = self._rows()
+        partitions = list(rows)
+
+        @lru_cache(maxsize=1)  # a log of one part is encoded once
+        def read(number: int) -> Batch:
+            events = read_events(self.home, self.dataset_id, partition=partitions[number])
+            return tokenizer.encode(events, self.sequences.iloc[rows[partitions[number]]])
+
+        return Parts([len(part) for part in rows.values()], read)
+
+    def encode(self, tokenizer: Tokenizer, rows: npt.NDArray[np.int64] | None = None) -> Batch:
+        """Return the tokens of the sequences `rows` (default: all), in that order."""
+        wanted = np.arange(len(self.sequences)) if rows is None else rows
+        needed = np.unique(wanted)
+        parts = self.parts(tokenizer)
+        taken = []
+        for number, own in enumerate(self._rows().values()):
+            inside = np.searchsorted(own, needed[np.isin(needed, own)])
+            if len(inside):
+                taken.append(parts[number].take(inside))
+        return joined(taken).take(np.searchsorted(needed, wanted))
 
     def check_known(self, tokenizer: Tokenizer, model_id: str) -> None:
         """Raise `BadInput` if too few of this log's tokens are known to a model."""
-        check_known(tokenizer, self.mapping, self.actions, self.events, model_id)
+        rows = self._rows()
+        largest = max(rows, key=lambda partition: len(rows[partition]))
+        events = read_events(self.home, self.dataset_id, partition=largest)
+        check_known(tokenizer, self.mapping, self.actions, events, model_id)
+
+    def _rows(self) -> dict[int, npt.NDArray[np.int64]]:
+        """Return the rows of `sequences` that lie in each partition, which follow one another."""
+        partition = self.sequences[Column.PARTITION].to_numpy()
+        return {int(number): np.flatnonzero(partition == number) for number in np.unique(partition)}
+
+    def _samples(self) -> Iterator[pd.DataFrame]:
+        share = min(1.0, SAMPLE / max(1, self.sequences[Column.EVENTS].sum()))
+        for partition in self._rows():
+            events = read_events(self.home, self.dataset_id, partition=partition)
+            yield events if share == 1 else events.sample(frac=share, random_state=0)
 
 
 def read_log(home: Home, dataset_id: str) -> Log:
@@ -45,10 +87,10 @@ def read_log(home: Home, dataset_id: str) -> Log:
         decided = verdicts.of_dataset(con, dataset_id)
     sequences = read_sequences(home, dataset_id)
     return Log(
+        home,
         dataset_id,
         read_mapping(home, dataset_id),
         actions(home, dataset_id),
         sequences,
-        read_events(home, dataset_id),
         bags_of(sequences, outside, decided),
     )

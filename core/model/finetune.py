@@ -16,8 +16,8 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.model.batching import Report, shuffled
 from core.model.encoder import POSITIVE, Encoder
-from core.model.inference import raw_scores
-from core.model.optimising import Optimiser
+from core.model.inference import probabilities
+from core.model.optimising import Optimiser, autocast
 from core.model.units import Bags
 
 DECAY = 0.99  # per step, of the running mean of the weights, which is what is judged and kept
@@ -48,8 +48,7 @@ def finetune(
     torch.manual_seed(seed)
     train, validation = bags.of("train"), bags.of("validation")
     weight = _positive_weight(train.label)
-    steps = sum(1 for _ in _batches(encoder, batch, train, config, np.random.default_rng(seed)))
-    optimiser = Optimiser(encoder, config.learning_rate, steps * config.epochs)
+    optimiser = Optimiser(encoder, config.learning_rate)
     averaged = AveragedModel(encoder, avg_fn=_running_mean)
     judged = cast(Encoder, averaged.module)
     best = (_quality(encoder, batch, validation, weight), deepcopy(encoder.state_dict()))
@@ -59,9 +58,11 @@ def finetune(
         losses = []
         for part, share in _batches(encoder, batch, train, config, rng):
             target = torch.from_numpy(part.label).float().to(encoder.device)
-            logits = bag_logits(encoder, _hide(batch.take(part.rows), rng), part).float()
+            with autocast(encoder.device):
+                logits = bag_logits(encoder, _hide(batch.take(part.rows), rng), part).float()
             loss = nn.functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
-            optimiser.step(loss)
+            optimiser.add(loss)
+            optimiser.step((epoch + share) / config.epochs)
             averaged.update_parameters(encoder)
             losses.append(loss.detach())
             report({"phase": "fine-tuning", "progress": (epoch + share) / config.epochs})
@@ -146,7 +147,7 @@ def _hide(batch: Batch, rng: np.random.Generator) -> Batch:
 
 def _quality(encoder: Encoder, batch: Batch, bags: Bags, weight: Tensor) -> tuple[float, float]:
     """Return average precision and, to break ties, the negative loss on validation."""
-    score = bags.maximum(raw_scores(encoder, batch.take(bags.rows)))
+    score = bags.maximum(probabilities(encoder, batch.take(bags.rows)))
     clipped = torch.from_numpy(score).double().clamp(1e-7, 1 - 1e-7)
     target = torch.from_numpy(bags.label).double()
     weights = torch.where(target > 0, weight.cpu().double(), 1.0)
