@@ -156,6 +156,10 @@ def train(
         Literal["summed", "inline"],
         typer.Option("--layout", help="A position per event or per token."),
     ] = "summed",
+    method: Annotated[
+        Literal["full", "lora", "head"],
+        typer.Option("--method", help="Fine-tune all weights, low-rank additions or the head."),
+    ] = "full",
     seed: SeedOption = 0,
     analyst: AnalystOption = "analyst",
     home: HomeOption = None,
@@ -165,7 +169,7 @@ def train(
     from core.govern.training import TrainConfig
     from core.govern.training import train as train_model
 
-    config = TrainConfig.of(seed=seed, epochs=epochs, layout=layout)
+    config = TrainConfig.of(seed=seed, epochs=epochs, layout=layout, method=method)
     opened = open_home(home)
     model = train_model(
         opened,

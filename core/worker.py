@@ -164,7 +164,9 @@ def _train(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
         job.arguments["dataset"],
         parent_id=job.arguments.get("parent"),
         config=TrainConfig.of(
-            seed=job.arguments.get("seed", 0), epochs=job.arguments.get("epochs")
+            seed=job.arguments.get("seed", 0),
+            epochs=job.arguments.get("epochs"),
+            method=job.arguments.get("method", "full"),
         ),
         analyst=job.analyst,
         told=reporter.point,

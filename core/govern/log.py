@@ -31,6 +31,7 @@ class Log:
     actions: list[str]
     sequences: pd.DataFrame
     bags: Bags | None  # None without verdicts and labels
+    confidence: npt.NDArray[np.float64]  # of each sequence's verdict; 1 without one
 
     def fit_tokenizer(self) -> Tokenizer:
         """Learn the tokens of this log, from a sample of a large one."""
@@ -93,4 +94,17 @@ def read_log(home: Home, dataset_id: str) -> Log:
         actions(home, dataset_id),
         sequences,
         bags_of(sequences, outside, decided),
+        _confidence(sequences, decided),
     )
+
+
+def _confidence(sequences: pd.DataFrame, decided: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return how sure the analyst was of each sequence's verdict; 1 where there is none."""
+    sure = np.ones(len(sequences))
+    columns = (decided[name] for name in ("decision", "sequences", "actor_id", "confidence"))
+    for decision, covered, actor, confidence in zip(*columns, strict=True):
+        if decision == "legitimate":
+            sure[(sequences[Column.ACTOR] == actor).to_numpy()] = confidence
+        elif decision == "confirmed":
+            sure[sequences[Column.SEQUENCE].isin(covered).to_numpy()] = confidence
+    return sure

@@ -13,11 +13,13 @@ import torch
 import transformers
 from sqlalchemy.exc import IntegrityError
 
-from core.batch import Batch, usual_share
+from core.batch import usual_share
 from core.errors import BadInput, NotFound
 from core.govern.card import write_card
 from core.govern.evaluation import active_on
 from core.govern.log import Log, read_log
+from core.govern.replay import Lesson, earlier, forgetting, lesson, precision_on, with_replay
+from core.model.adapting import Method
 from core.model.baselines import baselines
 from core.model.batching import Parts, Report
 from core.model.checkpoint import Checkpoint
@@ -34,6 +36,7 @@ from core.store import audit, models
 from core.store.home import Home, now, remove, writing
 from core.store.models import Model
 
+CONTINUED = 1 / 3  # of the learning rate, where training goes on from a model
 UNUSUAL_SHARE = 0.02  # of the training data lie above the first threshold of an unlabelled model
 
 
@@ -49,7 +52,12 @@ class TrainConfig:
 
     @classmethod
     def of(
-        cls, *, seed: int = 0, epochs: int | None = None, layout: Layout = "summed"
+        cls,
+        *,
+        seed: int = 0,
+        epochs: int | None = None,
+        layout: Layout = "summed",
+        method: Method = "full",
     ) -> "TrainConfig":
         """Return the defaults with what a user may set; `epochs` holds for each phase.
 
@@ -58,12 +66,12 @@ class TrainConfig:
         BadInput
             If `epochs` is not positive.
         """
-        config = cls(layout=layout, seed=seed)
+        config = cls(layout=layout, seed=seed, finetune=FinetuneConfig(method=method))
         if epochs is None:
             return config
         if epochs < 1:
             raise BadInput(f"Training takes at least one epoch; {epochs} were asked for.")
-        phases = PretrainConfig(epochs=epochs), FinetuneConfig(epochs=epochs)
+        phases = PretrainConfig(epochs=epochs), FinetuneConfig(epochs=epochs, method=method)
         return replace(config, pretrain=phases[0], finetune=phases[1])
 
 
@@ -102,14 +110,13 @@ def train(
         pretrain(
             encoder, parts, config.pretrain, seed=config.seed, report=told, checkpoint=checkpoint
         )
-    threshold, metrics = 1 - UNUSUAL_SHARE, {"sequences": len(log.sequences)}
+    threshold = 1 - UNUSUAL_SHARE
+    metrics: dict[str, Any] = {"sequences": len(log.sequences)}
     if log.bags is not None:
-        rows = np.unique(log.bags.rows)
-        batch = log.encode(encoder.tokenizer, rows)
-        bags = replace(log.bags, rows=np.searchsorted(rows, log.bags.rows))
-        encoder = encoder.with_classifier(config.seed)
-        finetune(encoder, batch, bags, config.finetune, seed=config.seed, report=told)
-        threshold, metrics = _judge(home, log, encoder, batch, bags)
+        encoder, new, old = _learn(home, log, encoder, parent_id, config, told)
+        told({"phase": "evaluating", "progress": 1.0})
+        threshold, metrics = _judge(home, log, encoder, new)
+        metrics |= {"replayed": old} if old else {}
     told({"phase": "evaluating", "progress": 1.0})
     kind = "probability" if encoder.classifies else "unusualness"
     model_id = model_id or f"{dataset_id}-{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
@@ -138,6 +145,38 @@ def _name(log: Log, encoder: Encoder, config: TrainConfig) -> str:
     folder = log.home.dataset_dir(log.dataset_id)
     told = [str(folder.stat().st_ctime_ns), encoder.tokenizer.digest, json.dumps(asdict(config))]
     return f"{log.dataset_id}-{hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:16]}.pt"
+
+
+def _learn(
+    home: Home,
+    log: Log,
+    encoder: Encoder,
+    parent_id: str | None,
+    config: TrainConfig,
+    told: Report,
+) -> tuple[Encoder, Lesson, list[dict[str, Any]]]:
+    """Fine-tune on the log's labels and, going on from a model, on what that had learned.
+
+    Returns the encoder, the log's own lesson, and how the old ones fared.
+    """
+    encoder = encoder.with_classifier(config.seed)
+    new = lesson(log, encoder)
+    old = [] if parent_id is None else earlier(home, parent_id, log.dataset_id, encoder)
+    before = [precision_on(encoder, one) for one in old]
+    settings = config.finetune
+    if parent_id is not None:
+        settings = replace(settings, learning_rate=settings.learning_rate * CONTINUED)
+    taught = with_replay(new, old, np.random.default_rng(config.seed))
+    finetune(
+        encoder,
+        taught.batch,
+        taught.bags,
+        settings,
+        seed=config.seed,
+        report=told,
+        confidence=taught.confidence,
+    )
+    return encoder, new, forgetting(before, [precision_on(encoder, one) for one in old], old)
 
 
 def _register(home: Home, model: Model, analyst: str) -> None:
@@ -181,16 +220,13 @@ def _save(
     write_card(folder, model, described)
 
 
-def _judge(
-    home: Home, log: Log, encoder: Encoder, batch: Batch, bags: Bags
-) -> tuple[float, dict[str, Any]]:
-    """Return the threshold best on validation, and the metrics on the held-out units.
-
-    `bags` are those of the log with their rows in `batch`.
-    """
+def _judge(home: Home, log: Log, encoder: Encoder, learned: Lesson) -> tuple[float, dict[str, Any]]:
+    """Return the threshold best on validation, and the metrics on the held-out units."""
+    bags = learned.bags
     validation, test = bags.of("validation"), bags.of("test")
     on_validation, on_test = (
-        side.maximum(probabilities(encoder, batch.take(side.rows))) for side in (validation, test)
+        side.maximum(probabilities(encoder, learned.batch.take(side.rows)))
+        for side in (validation, test)
     )
     threshold = stable_threshold(validation.label, on_validation)
     whole = cast(Bags, log.bags)

@@ -46,4 +46,5 @@ def probabilities(
 
 def _probability(encoder: Encoder, batch: Batch) -> torch.Tensor:
     logits: torch.Tensor = encoder(batch)
-    return logits.float().softmax(-1)[:, [POSITIVE]]
+    temperature = getattr(encoder.bert.config, "calibration_temperature", 1.0)
+    return (logits.float() / temperature).softmax(-1)[:, [POSITIVE]]
