@@ -6,11 +6,14 @@ An event's surprise is the sum over its tokens: the first explanation of a seque
 """
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from core.batch import MASK, Batch
 from core.model.encoder import Encoder, excess_surprise
 from core.model.masking import surprise_masks
+
+PATTERN_COUNT = "pattern_count"
 
 
 @torch.inference_mode()
@@ -39,6 +42,7 @@ def strangest(encoder: Encoder, batch: Batch) -> torch.Tensor:
     device = encoder.device
     tokens = token_surprise(encoder, batch)
     group = torch.from_numpy(batch.group).to(device)
+    tokens = tokens * torch.from_numpy(_about_the_sequence(encoder, batch)).to(device)
     in_profile = torch.from_numpy(batch.event == 0).to(device)
     events = torch.zeros(int(batch.positions.sum()), device=device)
     events = events.index_add(0, group[~in_profile], tokens[~in_profile])
@@ -50,3 +54,13 @@ def strangest(encoder: Encoder, batch: Batch) -> torch.Tensor:
     ):
         found[:, column] = found[:, column].scatter_reduce(0, owner, values, "amax")
     return found
+
+
+def _about_the_sequence(encoder: Encoder, batch: Batch) -> npt.NDArray[np.bool_]:
+    """Leave out how many others of the *same log* are alike: a smaller log has fewer of them."""
+    numbers = [
+        number
+        for number, field in enumerate(encoder.tokenizer.fields, start=1)
+        if field.level == "profile" and field.name == PATTERN_COUNT
+    ]
+    return ~np.isin(batch.field, numbers)

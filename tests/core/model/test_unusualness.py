@@ -8,6 +8,7 @@ import pytest
 
 from core.batch import Batch
 from core.errors import BadInput
+from core.fields import OTHER
 from core.govern.log import read_log
 from core.model.batching import Parts
 from core.model.checkpoint import Checkpoint
@@ -59,7 +60,9 @@ def test_an_event_s_surprise_is_the_sum_over_its_tokens(scorer: Scorer, batch: B
     one = batch.take([7])
     tokens = token_surprise(scorer.encoder, one).numpy()
     events = np.bincount(one.event, weights=tokens)[1:]
-    profile = tokens[one.event == 0].max()
+    names = [field.name for field in scorer.encoder.tokenizer.fields]
+    of_the_log = one.field == names.index("pattern_count") + 1
+    profile = tokens[(one.event == 0) & ~of_the_log].max()
     expected = [max(events.max(), 0), max(profile, 0)]
     found = strangest(scorer.encoder, one).numpy()[0]
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -85,15 +88,26 @@ def test_patterns_are_counted_and_one_of_its_own_is_none(scorer: Scorer, batch: 
     np.testing.assert_allclose(patterns.rarity(three), np.log([4 / 3, 4 / 3, 4]))
 
 
-def test_hidden_counts_fit_every_pattern(scorer: Scorer, batch: Batch) -> None:
+def test_hidden_actions_fit_every_pattern_that_has_the_others(scorer: Scorer, batch: Batch) -> None:
     patterns = Patterns.fit(scorer.encoder.tokenizer, [batch])
     one = batch.take([5])
-    counts = np.isin(one.field, patterns.fields)
-    everything = patterns.rarity(one.hidden(counts))
-    part = patterns.rarity(one.hidden(counts & (np.cumsum(counts) > 1)))
+    actions = one.field == patterns.field[0]
+    everything = patterns.rarity(one.hidden(actions))
+    part = patterns.rarity(one.hidden(actions & (np.cumsum(actions) > 1)))
     whole = patterns.rarity(one)
-    assert everything < 0.05
+    assert everything == 0
     assert everything <= part <= whole
+
+
+def test_an_action_the_model_does_not_know_makes_a_pattern_of_its_own(
+    scorer: Scorer, batch: Batch
+) -> None:
+    patterns = Patterns.fit(scorer.encoder.tokenizer, [batch.take([0] * 10)])
+    one = batch.take([0])
+    ids = one.ids.copy()
+    ids[np.flatnonzero(one.field == patterns.field[0])[-1]] = patterns.field[1] + OTHER
+    assert patterns.rarity(one) < 0.1
+    assert patterns.rarity(replace(one, ids=ids)) > 2
 
 
 def test_the_share_at_least_as_strange_falls_and_never_ends() -> None:
