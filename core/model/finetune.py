@@ -98,8 +98,9 @@ def finetune(
                 optimiser.step((epoch + share) / config.epochs)
                 averaged.update_parameters(encoder)
             report({"phase": "fine-tuning", "progress": (epoch + share) / config.epochs})
+        mean = _finite(losses)
         quality = _quality(judged, batch, validation, weight)
-        report(_point(losses, quality, epoch + 1, config.epochs))
+        report(_point(mean, quality, epoch + 1, config.epochs))
         waited = 0 if quality > best[0] else waited + 1
         if quality > best[0]:
             best = (quality, deepcopy(judged.state_dict()))
@@ -175,13 +176,16 @@ def _batches(
         yield _sample(train.take(index), config.max_bag, rng), number / len(batches)
 
 
-def _point(
-    losses: list[Tensor], quality: tuple[float, float], epoch: int, epochs: int
-) -> dict[str, Any]:
-    """Return an epoch's point of the curve, or refuse to go on without a loss."""
+def _finite(losses: list[Tensor]) -> float:
+    """Return an epoch's mean loss, or refuse to go on without one."""
     loss = float(torch.stack(losses).mean())
     if not np.isfinite(loss):
         raise BadInput("Fine-tuning diverged (the loss is not a number): lower the learning rate.")
+    return loss
+
+
+def _point(loss: float, quality: tuple[float, float], epoch: int, epochs: int) -> dict[str, Any]:
+    """Return an epoch's point of the curve."""
     return {
         "phase": "fine-tuning",
         "progress": epoch / epochs,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.batch import Batch
-from core.errors import NotFound
+from core.errors import BadInput, NotFound
 from core.govern.log import read_log
 from core.govern.replay import earlier, lesson, with_replay
 from core.govern.training import TrainConfig, train
@@ -63,10 +63,9 @@ def test_an_augmentation_keeps_the_profile_and_whole_events(
         assert after[0] == before[0] or name == "jitter"
         assert len(after) >= 2
         if name == "rotate":
-            start = after[1:].index(before[1])
             assert any(
                 before[1 + k :] + before[1 : 1 + k] == after[1:] for k in range(len(before) - 1)
-            ), start
+            )
         elif name == "crop":
             runs = [before[k : k + len(after) - 1] for k in range(1, len(before))]
             assert after[1:] in runs
@@ -130,6 +129,13 @@ def test_a_method_changes_its_weights_only_and_leaves_a_stock_model(
     )
 
 
+def test_a_diverged_fine_tuning_is_refused_in_words(seeded_home: Home, pretrained: Encoder) -> None:
+    known = lesson(read_log(seeded_home, "small"), pretrained)
+    config = FinetuneConfig(epochs=3, learning_rate=1e30)
+    with pytest.raises(BadInput, match="not a number"):
+        finetune(pretrained, known.batch, known.bags, config, seed=0, report=lambda _: None)
+
+
 @given(true=st.sampled_from([0.4, 1.0, 3.0]), seed=st.integers(0, 20))
 def test_the_temperature_is_that_of_the_labels(true: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -169,7 +175,7 @@ def test_a_label_nobody_is_sure_of_teaches_nothing(seeded_home: Home, pretrained
 
 @pytest.fixture
 def second(seeded_home: Home) -> Home:
-    """A second log in which the abusive are quick no more, but order in the night."""
+    """A second log in which others are abusive, and what was abuse is not."""
     log = small_log(seed=1)
     night = log["user_id"].str[1:].astype(int) % 3 == 0
     log.loc[night, "event_type"] = "cart"
@@ -191,7 +197,8 @@ def test_going_on_from_a_model_replays_what_it_learned_and_says_how_that_fared(
     model = train(second, "second", parent_id="finetuned", config=TINY)
     told = model.metrics["replayed"]
     assert [one["dataset"] for one in told] == ["small"]
-    assert told[0]["after"] >= told[0]["before"] - 0.02 == pytest.approx(0.98, abs=0.02)
+    assert told[0]["before"] > 0.95
+    assert told[0]["after"] >= told[0]["before"] - 0.02
 
 
 def test_replay_is_of_training_rows_and_never_more_than_the_new_ones(second: Home) -> None:
