@@ -170,6 +170,10 @@ def train(
         Literal["actor", "time"],
         typer.Option("--split-by", help="Test on a random part of the actors or the last seen."),
     ] = "actor",
+    method: Annotated[
+        Literal["full", "lora", "head"],
+        typer.Option("--method", help="Fine-tune all weights, low-rank additions or the head."),
+    ] = "full",
     seed: SeedOption = 0,
     analyst: AnalystOption = "analyst",
     home: HomeOption = None,
@@ -179,7 +183,9 @@ def train(
     from core.govern.training import TrainConfig
     from core.govern.training import train as train_model
 
-    config = TrainConfig.of(seed=seed, epochs=epochs, layout=layout, split_by=split_by)
+    config = TrainConfig.of(
+        seed=seed, epochs=epochs, layout=layout, split_by=split_by, method=method
+    )
     opened = open_home(home)
     model = train_model(
         opened,

@@ -37,7 +37,7 @@ class Reporter:
     def __init__(self, home: Home, job: Job) -> None:
         self.home = home
         self.job = job
-        self.curve: list[dict[str, Any]] = []
+        self.curve = list(job.curve)  # of the worker before, where that was killed
         self.told = 0.0
 
     def progress(self, share: float, message: str) -> None:
@@ -48,6 +48,8 @@ class Reporter:
     def point(self, point: dict[str, Any]) -> None:
         """Report a point of a training curve; those without a loss only move the progress."""
         if "loss" in point:
+            again = (point["phase"], point.get("epoch"))
+            self.curve = [p for p in self.curve if (p["phase"], p.get("epoch")) != again]
             self.curve.append(point)
             self._tell(progress=point["progress"], message=point["phase"], curve=self.curve)
         else:
@@ -163,7 +165,9 @@ def _train(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
         job.arguments["dataset"],
         parent_id=job.arguments.get("parent"),
         config=TrainConfig.of(
-            seed=job.arguments.get("seed", 0), epochs=job.arguments.get("epochs")
+            seed=job.arguments.get("seed", 0),
+            epochs=job.arguments.get("epochs"),
+            method=job.arguments.get("method", "full"),
         ),
         analyst=job.analyst,
         told=reporter.point,

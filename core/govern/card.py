@@ -33,8 +33,9 @@ def write_card(folder: Path, model: Model, training: dict[str, Any]) -> None:
 def _meaning(model: Model) -> str:
     if model.kind == "unusualness":
         return (
-            "how unusual a sequence is: the percentile of its mean masked-token surprise among "
-            "the training data. It is not a probability"
+            "how unusual a sequence is: the percentile, among the training data, of its strangest "
+            "event, its strangest fact and the rarity of its actions together. It is not a "
+            "probability"
         )
     return "the estimated probability that a sequence is abuse"
 

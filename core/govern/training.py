@@ -1,34 +1,41 @@
 """Training from end to end: a data set in, a registered candidate out."""
 
+import hashlib
+import json
 import platform
 import uuid
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 import transformers
 from sqlalchemy.exc import IntegrityError
 
-from core.batch import Batch, usual_share
+from core.batch import usual_share
 from core.errors import BadInput, NotFound
 from core.govern.card import write_card
 from core.govern.evaluation import active_on, compare
 from core.govern.log import Log, SplitBy, read_log
-from core.model.batching import Report
+from core.govern.replay import Lesson, earlier, forgetting, lesson, precision_on, with_replay
+from core.model.adapting import Method
+from core.model.batching import Parts, Report
+from core.model.checkpoint import Checkpoint
 from core.model.encoder import Encoder, Layout, Size
 from core.model.files import write_json
 from core.model.finetune import FinetuneConfig, finetune
-from core.model.inference import raw_scores
+from core.model.inference import probabilities
 from core.model.metrics import stable_threshold
 from core.model.pretrain import PretrainConfig, pretrain
-from core.model.surprise import quantiles
-from core.model.units import check_distinct
+from core.model.units import Bags, check_distinct
+from core.model.unusualness import Unusualness
 from core.scoring.engine import best_device
 from core.store import audit, models
 from core.store.home import Home, now, remove, writing
 from core.store.models import Model
 
+CONTINUED = 1 / 3  # of the learning rate, where training goes on from a model
 UNUSUAL_SHARE = 0.02  # of the training data lie above the first threshold of an unlabelled model
 
 
@@ -51,6 +58,7 @@ class TrainConfig:
         epochs: int | None = None,
         layout: Layout = "summed",
         split_by: SplitBy = "actor",
+        method: Method = "full",
     ) -> "TrainConfig":
         """Return the defaults with what a user may set; `epochs` holds for each phase.
 
@@ -59,12 +67,14 @@ class TrainConfig:
         BadInput
             If `epochs` is not positive.
         """
-        config = cls(layout=layout, seed=seed, split_by=split_by)
+        config = cls(
+            layout=layout, seed=seed, split_by=split_by, finetune=FinetuneConfig(method=method)
+        )
         if epochs is None:
             return config
         if epochs < 1:
             raise BadInput(f"Training takes at least one epoch; {epochs} were asked for.")
-        phases = PretrainConfig(epochs=epochs), FinetuneConfig(epochs=epochs)
+        phases = PretrainConfig(epochs=epochs), FinetuneConfig(epochs=epochs, method=method)
         return replace(config, pretrain=phases[0], finetune=phases[1])
 
 
@@ -95,18 +105,26 @@ def train(
     log = read_log(home, dataset_id, split_by=config.split_by)
     if log.bags is not None:
         log.bags.check_trainable()
-    encoder, batch = _start(home, log, parent_id, config)
+    encoder = _start(home, log, parent_id, config)
     if log.bags is not None:
-        check_distinct(batch, log.bags)
+        asked = lesson(log, encoder)
+        check_distinct(asked.batch, asked.bags)
     encoder.to(best_device())
+    parts = log.parts(encoder.tokenizer)
+    checkpoint = Checkpoint(home.checkpoints / _name(log, encoder, config))
     if parent_id is None:
-        pretrain(encoder, batch, config.pretrain, seed=config.seed, report=told)
+        pretrain(
+            encoder, parts, config.pretrain, seed=config.seed, report=told, checkpoint=checkpoint
+        )
+    threshold = 1 - UNUSUAL_SHARE
+    metrics: dict[str, Any] = {"sequences": len(log.sequences)}
     if log.bags is not None:
-        encoder = encoder.with_classifier(config.seed)
-        finetune(encoder, batch, log.bags, config.finetune, seed=config.seed, report=told)
+        encoder, new, old = _learn(home, log, encoder, parent_id, config, told)
+        told({"phase": "evaluating", "progress": 1.0})
+        threshold, metrics = _judge(home, log, encoder, new)
+        metrics |= {"replayed": old} if old else {}
     told({"phase": "evaluating", "progress": 1.0})
-    kind = "probability" if log.bags is not None else "unusualness"
-    threshold, metrics = _judge(home, log, encoder, batch)
+    kind = "probability" if encoder.classifies else "unusualness"
     model_id = model_id or f"{dataset_id}-{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     model = Model(
         model_id, "anomaly", kind, "candidate", dataset_id, parent_id, threshold, metrics, now()
@@ -114,7 +132,7 @@ def train(
     described = {
         "model": model_id,
         "dataset": dataset_id,
-        "sequences": len(batch),
+        "sequences": len(log.sequences),
         "note": note,
         **asdict(config),
         "layout": encoder.layout,  # of the parent, where there is one
@@ -122,9 +140,49 @@ def train(
     }
     with writing(home.model_dir(model_id)) as folder:
         folder.mkdir(parents=True)
-        _save(folder, encoder, batch, model, described)
+        _save(folder, encoder, parts, model, described)
     _register(home, model, analyst)
+    checkpoint.drop()
     return model
+
+
+def _name(log: Log, encoder: Encoder, config: TrainConfig) -> str:
+    """Return the name of the file that only the same training of the same data set goes on from."""
+    folder = log.home.dataset_dir(log.dataset_id)
+    told = [str(folder.stat().st_ctime_ns), encoder.tokenizer.digest, json.dumps(asdict(config))]
+    return f"{log.dataset_id}-{hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:16]}.pt"
+
+
+def _learn(
+    home: Home,
+    log: Log,
+    encoder: Encoder,
+    parent_id: str | None,
+    config: TrainConfig,
+    told: Report,
+) -> tuple[Encoder, Lesson, list[dict[str, Any]]]:
+    """Fine-tune on the log's labels and, going on from a model, on what that had learned.
+
+    Returns the encoder, the log's own lesson, and how the old ones fared.
+    """
+    encoder = encoder.with_classifier(config.seed)
+    new = lesson(log, encoder)
+    old = [] if parent_id is None else earlier(home, parent_id, log.dataset_id, encoder)
+    before = [precision_on(encoder, one) for one in old]
+    settings = config.finetune
+    if parent_id is not None:
+        settings = replace(settings, learning_rate=settings.learning_rate * CONTINUED)
+    taught = with_replay(new, old, np.random.default_rng(config.seed))
+    finetune(
+        encoder,
+        taught.batch,
+        taught.bags,
+        settings,
+        seed=config.seed,
+        report=told,
+        confidence=taught.confidence,
+    )
+    return encoder, new, forgetting(before, [precision_on(encoder, one) for one in old], old)
 
 
 def _register(home: Home, model: Model, analyst: str) -> None:
@@ -137,59 +195,52 @@ def _register(home: Home, model: Model, analyst: str) -> None:
         raise NotFound(f"'{model.dataset_id}' was deleted while training on it.") from error
 
 
-def _start(
-    home: Home, log: Log, parent_id: str | None, config: TrainConfig
-) -> tuple[Encoder, Batch]:
+def _start(home: Home, log: Log, parent_id: str | None, config: TrainConfig) -> Encoder:
     if parent_id is None:
-        tokenizer = log.fit_tokenizer()
-        encoder = Encoder.create(
-            tokenizer,
+        return Encoder.create(
+            log.fit_tokenizer(),
             layout=config.layout,
             max_events=log.mapping.sequence.max_events,
             size=config.size,
             seed=config.seed,
         )
-        return encoder, log.encode(tokenizer)
     if log.bags is None:
         raise BadInput("There are no verdicts or labels yet, so there is nothing to learn from.")
     encoder = Encoder.load(home.model_dir(parent_id))
     log.check_known(encoder.tokenizer, parent_id)
-    return encoder, log.encode(encoder.tokenizer)
+    return encoder
 
 
 def _save(
-    folder: Path, encoder: Encoder, batch: Batch, model: Model, described: dict[str, Any]
+    folder: Path, encoder: Encoder, parts: Parts, model: Model, described: dict[str, Any]
 ) -> None:
     """Write the whole directory of a model: Hugging Face files, metrics, settings and card."""
     encoder.bert.config.threshold = model.threshold
     encoder.save(folder)
     if model.kind == "unusualness":
-        surprise = raw_scores(encoder, batch)
-        write_json(folder / "surprise.json", {"quantiles": quantiles(surprise)})
-    usual = usual_share(batch, len(encoder.tokenizer))
+        Unusualness.fit(encoder, parts).save(folder)
+    usual = usual_share(parts, len(encoder.tokenizer))
     write_json(folder / "usual.json", {"share": usual.round(4).tolist()})
     write_json(folder / "metrics.json", model.metrics)
     write_json(folder / "training.json", described)
     write_card(folder, model, described)
 
 
-def _judge(home: Home, log: Log, encoder: Encoder, batch: Batch) -> tuple[float, dict[str, Any]]:
+def _judge(home: Home, log: Log, encoder: Encoder, learned: Lesson) -> tuple[float, dict[str, Any]]:
     """Return the threshold best on validation, and the metrics on the held-out units."""
-    if log.bags is None:
-        return 1 - UNUSUAL_SHARE, {"sequences": len(batch)}
-    validation, test = log.bags.of("validation"), log.bags.of("test")
-    on_validation = validation.maximum(raw_scores(encoder, batch.take(validation.rows)))
-    threshold = stable_threshold(validation.label, on_validation)
-    found = compare(
-        log, encoder.tokenizer, batch, lambda part: raw_scores(encoder, part), threshold
-    )
+    bags = learned.bags
+    validation = bags.of("validation")
+    on_validation = probabilities(encoder, learned.batch.take(validation.rows))
+    threshold = stable_threshold(validation.label, validation.maximum(on_validation))
+    found = compare(log, encoder.tokenizer, lambda part: probabilities(encoder, part), threshold)
+    whole = cast(Bags, log.bags)
     metrics = {
-        "unit": log.bags.unit,
+        "unit": bags.unit,
         "test": found.pop("metrics"),
         **found,
-        "labels": {side: len(log.bags.of(side)) for side in ("train", "validation", "test")},
+        "labels": {side: len(bags.of(side)) for side in ("train", "validation", "test")},
     }
-    before = active_on(home, log, test)
+    before = active_on(home, log, whole.of("test"))
     return threshold, metrics if before is None else {**metrics, "active": before}
 
 
