@@ -227,6 +227,29 @@ def evaluate(
     answer(evaluate_model(opened, model, dataset, split=split, capacity=capacity), as_json)
 
 
+@verb("robustness")
+def robustness(
+    model: str,
+    dataset: str,
+    perturbation: Annotated[
+        list[str] | None, typer.Option("--perturbation", help="Only this one; can be repeated.")
+    ] = None,
+    seed: SeedOption = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how scores move under small changes, and how much abuse hides among normal events."""
+    from core.govern.robustness import measure_robustness
+
+    opened = open_home(home)
+    answer(
+        measure_robustness(
+            opened, model, dataset, perturbations=perturbation, seed=seed, progress=told
+        ),
+        as_json,
+    )
+
+
 @verb("explain")
 def explain(
     model: str, dataset: str, sequence: str, home: HomeOption = None, as_json: JsonOption = False
