@@ -160,6 +160,9 @@ def train(
         Literal["actor", "time"],
         typer.Option("--split-by", help="Test on a random part of the actors or the last seen."),
     ] = "actor",
+    adversarial: Annotated[
+        bool, typer.Option("--adversarial", help="Also learn from perturbed copies.")
+    ] = False,
     seed: SeedOption = 0,
     analyst: AnalystOption = "analyst",
     home: HomeOption = None,
@@ -169,7 +172,9 @@ def train(
     from core.govern.training import TrainConfig
     from core.govern.training import train as train_model
 
-    config = TrainConfig.of(seed=seed, epochs=epochs, layout=layout, split_by=split_by)
+    config = TrainConfig.of(
+        seed=seed, epochs=epochs, layout=layout, split_by=split_by, adversarial=adversarial
+    )
     opened = open_home(home)
     model = train_model(
         opened,

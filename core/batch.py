@@ -84,6 +84,15 @@ class Batch:
         return padded
 
 
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Return the sequences of several batches as one."""
+    parts = ([getattr(batch, name) for batch in batches] for name in ("ids", "field", "event"))
+    lengths = np.concatenate([batch.tokens for batch in batches])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids, field, event = (np.concatenate(part) for part in parts)
+    return Batch(ids, field, event, offsets)
+
+
 def usual_share(batch: Batch, size: int) -> npt.NDArray[np.float64]:
     """Return the share of the batch's sequences that contain each token, (size,)."""
     pairs = np.unique(batch.owner * size + batch.ids)

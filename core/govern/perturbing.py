@@ -16,13 +16,16 @@ import pandas as pd
 
 from core.batch import Batch
 from core.errors import BadInput
+from core.govern.log import Log
 from core.logs.fact import entity_columns, numeric_columns
 from core.logs.facts import event_facts
+from core.logs.frames import read_events
 from core.logs.mapping import Mapping as LogMapping
 from core.logs.mapping import extra_columns
 from core.logs.measuring import measure_actor, measure_sequences
 from core.model import perturb
 from core.schema import Column
+from core.store.home import Home
 from core.tokens import Tokenizer
 
 Perturb = Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]
@@ -30,6 +33,7 @@ Perturb = Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]
 SMALL: Final = ("drop_event", "jitter_gaps", "swap_items", "pad_views")
 CAMOUFLAGE: Final = (0.1, 0.25, 0.5, 0.75)  # shares of normal events in what abuse becomes
 PAD_SHARE: Final = 0.1
+DONORS: Final = 500  # legitimate units whose events serve as normal behaviour
 _HARMLESS: Final = ("view", "browse", "impression", "visit", "search")
 
 
@@ -78,6 +82,18 @@ class Perturbations:
             lambda share: partial(padded, donors=normal, share=share),
             harmless,
         )
+
+
+def normal_events(home: Home, log: Log, seed: int) -> pd.DataFrame:
+    """Return events of legitimate actors that are not held out, or of any if there are none."""
+    assert log.bags is not None
+    bags = log.bags
+    legitimate = np.flatnonzero((bags.label == 0) & (bags.split == "train"))
+    if not len(legitimate):
+        legitimate = np.flatnonzero(bags.label == 0)
+    chosen = np.random.default_rng(seed).permutation(legitimate)[:DONORS]
+    ids = log.sequences[Column.SEQUENCE].iloc[bags.take(chosen).rows]
+    return read_events(home, log.dataset_id, sequences=list(ids))
 
 
 def remeasured(

@@ -15,7 +15,7 @@ import pandas as pd
 from core.errors import BadInput
 from core.govern.card import write_card
 from core.govern.log import Log, read_log
-from core.govern.perturbing import Perturb, Perturbations, changed, each, encoded
+from core.govern.perturbing import Perturb, Perturbations, changed, each, encoded, normal_events
 from core.govern.wording import robustness
 from core.logs.frames import read_events
 from core.model.bootstrap import resamples
@@ -32,7 +32,6 @@ Floats = npt.NDArray[np.float64]
 
 UNITS: Final = 200  # of each class, drawn at random from the held-out ones
 MOST_EVENTS: Final = 40_000  # of the actors looked at
-DONORS: Final = 500  # legitimate actors whose events serve as normal behaviour
 
 
 def measure_robustness(
@@ -71,7 +70,7 @@ def measure_robustness(
     bags = _held_out(log, dataset_id, seed)
     scorer = Scorer.load(home.model_dir(model_id))
     log.check_known(scorer.encoder.tokenizer, model_id)
-    found = Perturbations.of(log.mapping, _normal(home, log, seed), perturbations)
+    found = Perturbations.of(log.mapping, normal_events(home, log, seed), perturbations)
     study = _Study.of(home, log, bags, scorer, threshold)
     report = study.report(found, np.random.default_rng(seed), progress)
     report |= {"dataset": dataset_id, "unit": bags.unit, "threshold": threshold}
@@ -200,18 +199,6 @@ def _held_out(log: Log, dataset_id: str, seed: int) -> Bags:
         fits = np.cumsum(events[units]) <= MOST_EVENTS / 2
         drawn.append(units[: max(1, int(fits.sum()))])
     return test.take(np.sort(np.concatenate(drawn)))
-
-
-def _normal(home: Home, log: Log, seed: int) -> pd.DataFrame:
-    """Return events of legitimate actors that are not held out, or of any if there are none."""
-    assert log.bags is not None
-    bags = log.bags
-    legitimate = np.flatnonzero((bags.label == 0) & (bags.split == "train"))
-    if not len(legitimate):
-        legitimate = np.flatnonzero(bags.label == 0)
-    chosen = np.random.default_rng(seed).permutation(legitimate)[:DONORS]
-    ids = log.sequences[Column.SEQUENCE].iloc[bags.take(chosen).rows]
-    return read_events(home, log.dataset_id, sequences=list(ids))
 
 
 def _of_bags(bags: Bags, score: "pd.Series[float]") -> Floats:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.batch import Batch, usual_share
 from core.errors import BadInput, NotFound
+from core.govern.adversarial import with_perturbed
 from core.govern.card import write_card
 from core.govern.evaluation import active_on, compare
 from core.govern.log import Log, SplitBy, read_log
@@ -42,6 +43,7 @@ class TrainConfig:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     seed: int = 0
     split_by: SplitBy = "actor"
+    adversarial: bool = False  # also fine-tune on perturbed copies of the training units
 
     @classmethod
     def of(
@@ -51,6 +53,7 @@ class TrainConfig:
         epochs: int | None = None,
         layout: Layout = "summed",
         split_by: SplitBy = "actor",
+        adversarial: bool = False,
     ) -> "TrainConfig":
         """Return the defaults with what a user may set; `epochs` holds for each phase.
 
@@ -59,7 +62,7 @@ class TrainConfig:
         BadInput
             If `epochs` is not positive.
         """
-        config = cls(layout=layout, seed=seed, split_by=split_by)
+        config = cls(layout=layout, seed=seed, split_by=split_by, adversarial=adversarial)
         if epochs is None:
             return config
         if epochs < 1:
@@ -103,7 +106,10 @@ def train(
         pretrain(encoder, batch, config.pretrain, seed=config.seed, report=told)
     if log.bags is not None:
         encoder = encoder.with_classifier(config.seed)
-        finetune(encoder, batch, log.bags, config.finetune, seed=config.seed, report=told)
+        learned = batch, log.bags
+        if config.adversarial:
+            learned = with_perturbed(home, log, batch, encoder.tokenizer, config.seed)
+        finetune(encoder, *learned, config.finetune, seed=config.seed, report=told)
     told({"phase": "evaluating", "progress": 1.0})
     kind = "probability" if log.bags is not None else "unusualness"
     threshold, metrics = _judge(home, log, encoder, batch)
