@@ -342,6 +342,24 @@ def queue(dataset: str, home: HomeOption = None, as_json: JsonOption = False) ->
     answer({"cases": records(frame)}, as_json)
 
 
+@verb("ask")
+def ask(
+    dataset: str,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="random, margin or outlier_then_margin.")
+    ] = "outlier_then_margin",
+    size: Annotated[int, typer.Option("--size", help="How many actors.")] = 25,
+    seed: SeedOption = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add to the queue the actors whose verdicts would teach the next model most."""
+    from core.review.asking import ask as ask_about
+
+    asked = ask_about(open_home(home), dataset, strategy, size, seed=seed)
+    answer({"added": len(asked), "cases": records(asked)}, as_json)
+
+
 @verb("verdict")
 def verdict(
     case: int,
