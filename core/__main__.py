@@ -174,6 +174,9 @@ def train(
         Literal["full", "lora", "head"],
         typer.Option("--method", help="Fine-tune all weights, low-rank additions or the head."),
     ] = "full",
+    adversarial: Annotated[
+        bool, typer.Option("--adversarial", help="Also learn from perturbed copies.")
+    ] = False,
     seed: SeedOption = 0,
     analyst: AnalystOption = "analyst",
     home: HomeOption = None,
@@ -184,7 +187,12 @@ def train(
     from core.govern.training import train as train_model
 
     config = TrainConfig.of(
-        seed=seed, epochs=epochs, layout=layout, split_by=split_by, method=method
+        seed=seed,
+        epochs=epochs,
+        layout=layout,
+        split_by=split_by,
+        method=method,
+        adversarial=adversarial,
     )
     opened = open_home(home)
     model = train_model(
@@ -241,6 +249,29 @@ def evaluate(
 
     opened = open_home(home)
     answer(evaluate_model(opened, model, dataset, split=split, capacity=capacity), as_json)
+
+
+@verb("robustness")
+def robustness(
+    model: str,
+    dataset: str,
+    perturbation: Annotated[
+        list[str] | None, typer.Option("--perturbation", help="Only this one; can be repeated.")
+    ] = None,
+    seed: SeedOption = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how scores move under small changes, and how much abuse hides among normal events."""
+    from core.govern.robustness import measure_robustness
+
+    opened = open_home(home)
+    answer(
+        measure_robustness(
+            opened, model, dataset, perturbations=perturbation, seed=seed, progress=told
+        ),
+        as_json,
+    )
 
 
 @verb("explain")
@@ -328,6 +359,24 @@ def queue(dataset: str, home: HomeOption = None, as_json: JsonOption = False) ->
         datasets.get(con, dataset)
         frame = cases.queue(con, dataset)[columns]
     answer({"cases": records(frame)}, as_json)
+
+
+@verb("ask")
+def ask(
+    dataset: str,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="random, margin or outlier_then_margin.")
+    ] = "outlier_then_margin",
+    size: Annotated[int, typer.Option("--size", help="How many actors.")] = 25,
+    seed: SeedOption = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add to the queue the actors whose verdicts would teach the next model most."""
+    from core.review.asking import ask as ask_about
+
+    asked = ask_about(open_home(home), dataset, strategy, size, seed=seed)
+    answer({"added": len(asked), "cases": records(asked)}, as_json)
 
 
 @verb("verdict")

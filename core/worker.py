@@ -199,11 +199,21 @@ def _score(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     return {"run": run.id, "dataset": run.dataset_id, "sequences": run.sequences}
 
 
+def _robustness(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    reporter.progress(0.0, "loading the model")
+    from core.govern.robustness import measure_robustness
+
+    model_id, dataset_id = job.arguments["model"], job.arguments["dataset"]
+    report = measure_robustness(home, model_id, dataset_id, progress=reporter.progress)
+    return {"model": model_id, "dataset": dataset_id, "weakest": report["weakest"]}
+
+
 RUNNERS: Final[dict[str, Callable[[Home, Job, Reporter], dict[str, Any]]]] = {
     "demo": _demo,
     "import": _import,
     "train": _train,
     "score": _score,
+    "robustness": _robustness,
 }
 
 

@@ -16,6 +16,7 @@ KINDS = {
     "import": "Importing",
     "train": "Training",
     "score": "Scoring",
+    "robustness": "Measuring robustness",
 }
 
 

@@ -84,3 +84,5 @@ def _remarks(metrics: dict[str, Any]) -> Iterator[str]:
     if said:
         yield said
     yield from repeats(metrics["repeats"])
+    if "robustness" in metrics:
+        yield "Robustness:\n\n" + "\n".join(f"- {one}" for one in metrics["robustness"]["summary"])

@@ -19,6 +19,7 @@ from core.model.inference import probabilities
 from core.model.units import Bags
 from core.store import models
 from core.store.home import Home
+from core.tokens import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ class Lesson:
     confidence: npt.NDArray[np.float64]  # of the label of each sequence of `batch`
 
 
-def lesson(log: Log, encoder: Encoder) -> Lesson:
+def lesson(log: Log, tokenizer: Tokenizer) -> Lesson:
     """Return what a labelled log has to teach."""
     if log.bags is None:
         raise BadInput(f"'{log.dataset_id}' has no verdicts or labels.")
     rows = np.unique(log.bags.rows)
     bags = replace(log.bags, rows=np.searchsorted(rows, log.bags.rows))
-    return Lesson(log.dataset_id, log.encode(encoder.tokenizer, rows), bags, log.confidence[rows])
+    return Lesson(log.dataset_id, log.encode(tokenizer, rows), bags, log.confidence[rows])
 
 
 def earlier(home: Home, parent_id: str, dataset_id: str, encoder: Encoder) -> list[Lesson]:
@@ -56,7 +57,7 @@ def earlier(home: Home, parent_id: str, dataset_id: str, encoder: Encoder) -> li
             try:
                 log = read_log(home, model.dataset_id)
                 log.check_known(encoder.tokenizer, parent_id)
-                found.append(lesson(log, encoder))
+                found.append(lesson(log, encoder.tokenizer))
             except (BadInput, NotFound):
                 pass
         following = model.parent_id

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.batch import usual_share
 from core.errors import BadInput, NotFound
+from core.govern.adversarial import with_perturbed
 from core.govern.card import write_card
 from core.govern.evaluation import active_on, compare
 from core.govern.log import Log, SplitBy, read_log
@@ -49,6 +50,7 @@ class TrainConfig:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     seed: int = 0
     split_by: SplitBy = "actor"
+    adversarial: bool = False  # also fine-tune on perturbed copies of the training units
 
     @classmethod
     def of(
@@ -59,6 +61,7 @@ class TrainConfig:
         layout: Layout = "summed",
         split_by: SplitBy = "actor",
         method: Method = "full",
+        adversarial: bool = False,
     ) -> "TrainConfig":
         """Return the defaults with what a user may set; `epochs` holds for each phase.
 
@@ -68,7 +71,11 @@ class TrainConfig:
             If `epochs` is not positive.
         """
         config = cls(
-            layout=layout, seed=seed, split_by=split_by, finetune=FinetuneConfig(method=method)
+            layout=layout,
+            seed=seed,
+            split_by=split_by,
+            finetune=FinetuneConfig(method=method),
+            adversarial=adversarial,
         )
         if epochs is None:
             return config
@@ -107,7 +114,7 @@ def train(
         log.bags.check_trainable()
     encoder = _start(home, log, parent_id, config)
     if log.bags is not None:
-        asked = lesson(log, encoder)
+        asked = lesson(log, encoder.tokenizer)
         check_distinct(asked.batch, asked.bags)
     encoder.to(best_device())
     parts = log.parts(encoder.tokenizer)
@@ -166,13 +173,16 @@ def _learn(
     Returns the encoder, the log's own lesson, and how the old ones fared.
     """
     encoder = encoder.with_classifier(config.seed)
-    new = lesson(log, encoder)
+    new = lesson(log, encoder.tokenizer)
     old = [] if parent_id is None else earlier(home, parent_id, log.dataset_id, encoder)
     before = [precision_on(encoder, one) for one in old]
     settings = config.finetune
     if parent_id is not None:
         settings = replace(settings, learning_rate=settings.learning_rate * CONTINUED)
-    taught = with_replay(new, old, np.random.default_rng(config.seed))
+    taught = new
+    if config.adversarial:
+        taught = with_perturbed(home, log, new, encoder.tokenizer, config.seed)
+    taught = with_replay(taught, old, np.random.default_rng(config.seed))
     finetune(
         encoder,
         taught.batch,

@@ -109,7 +109,7 @@ def test_a_method_changes_its_weights_only_and_leaves_a_stock_model(
     seeded_home: Home, pretrained: Encoder, method: Method
 ) -> None:
     before = {name: weight.clone() for name, weight in pretrained.bert.state_dict().items()}
-    known = lesson(read_log(seeded_home, "small"), pretrained)
+    known = lesson(read_log(seeded_home, "small"), pretrained.tokenizer)
     config = FinetuneConfig(method=method, epochs=6, learning_rate=2e-3)
     finetune(pretrained, known.batch, known.bags, config, seed=0, report=lambda _: None)
     assert set(pretrained.bert.state_dict()) == set(before)
@@ -130,7 +130,7 @@ def test_a_method_changes_its_weights_only_and_leaves_a_stock_model(
 
 
 def test_a_diverged_fine_tuning_is_refused_in_words(seeded_home: Home, pretrained: Encoder) -> None:
-    known = lesson(read_log(seeded_home, "small"), pretrained)
+    known = lesson(read_log(seeded_home, "small"), pretrained.tokenizer)
     config = FinetuneConfig(epochs=3, learning_rate=1e30)
     with pytest.raises(BadInput, match="not a number"):
         finetune(pretrained, known.batch, known.bags, config, seed=0, report=lambda _: None)
@@ -158,7 +158,7 @@ def test_the_temperature_is_applied_and_changes_no_order(pretrained: Encoder, ba
 
 
 def test_a_label_nobody_is_sure_of_teaches_nothing(seeded_home: Home, pretrained: Encoder) -> None:
-    known = lesson(read_log(seeded_home, "small"), pretrained)
+    known = lesson(read_log(seeded_home, "small"), pretrained.tokenizer)
     wrong = known.bags.split == "train"
     wrong[np.flatnonzero(wrong)[::2]] = False  # every second training label is turned
     turned = replace(known.bags, label=np.where(wrong, 1 - known.bags.label, known.bags.label))
@@ -203,7 +203,7 @@ def test_going_on_from_a_model_replays_what_it_learned_and_says_how_that_fared(
 
 def test_replay_is_of_training_rows_and_never_more_than_the_new_ones(second: Home) -> None:
     encoder = Encoder.load(second.model_dir("finetuned"))
-    new = lesson(read_log(second, "second"), encoder)
+    new = lesson(read_log(second, "second"), encoder.tokenizer)
     old = earlier(second, "finetuned", "second", encoder)
     both = with_replay(new, old, np.random.default_rng(0))
     count = len(new.bags)
