@@ -30,6 +30,7 @@ from core.govern.log import Log, read_log
 from core.govern.training import TrainConfig
 from core.govern.wording import interval
 from core.model.baselines import features, tables
+from core.model.checkpoint import Checkpoint
 from core.model.encoder import Encoder
 from core.model.finetune import FinetuneConfig, finetune
 from core.model.inference import probabilities
@@ -129,7 +130,16 @@ def pretrained_on(log: Log, encoder: Encoder, config: TrainConfig) -> Encoder:
     """Return `encoder` after pre-training on every sequence."""
     started = time.perf_counter()
     parts = log.parts(encoder.tokenizer)
-    pretrain(encoder, parts, config.pretrain, seed=0, report=lambda point: None)
+    checkpoint = Checkpoint(log.home.checkpoints / "labels.pt")
+    pretrain(
+        encoder,
+        parts,
+        config.pretrain,
+        seed=0,
+        report=lambda point: None,
+        checkpoint=checkpoint,
+    )
+    checkpoint.drop()
     print(f"pre-trained in {time.perf_counter() - started:.0f} s", flush=True)
     return encoder
 
