@@ -14,7 +14,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import Conflict, SpoorError
+from core.errors import Cancelled, Conflict, SpoorError
 from core.store import jobs
 from core.store.home import Home, remove, sweep
 from core.store.jobs import Job
@@ -25,10 +25,6 @@ TOLD: Final = 0.3  # seconds between two reports of progress
 IDLE: Final = 900.0  # seconds without work after which a worker started by a page ends
 NICENESS: Final = 10  # so that a click in the page never waits for a batch
 ROOT: Final = Path(__file__).parent.parent
-
-
-class Cancelled(Exception):
-    """Somebody asked the running job to stop, or another worker took it over."""
 
 
 class Reporter:

@@ -1,7 +1,6 @@
 """Training from end to end: a data set in, a registered candidate out."""
 
 import platform
-import uuid
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from core.errors import BadInput, NotFound
 from core.govern.card import write_card
 from core.govern.evaluation import active_on, compare
 from core.govern.log import Log, SplitBy, read_log
+from core.govern.tracking import Tracker, tracked
 from core.model.batching import Report
 from core.model.encoder import Encoder, Layout, Size
 from core.model.files import write_json
@@ -83,7 +83,7 @@ def train(
 
     Without verdicts or labels the model is pre-trained only. With `parent_id` training goes on
     from that model, otherwise from scratch. `told` hears every point of the curve and may raise to
-    stop.
+    stop. However it ends, the training is tracked, see `core.govern.tracking`.
 
     Raises
     ------
@@ -92,7 +92,18 @@ def train(
         the parent does not know the log's tokens, or there is nothing to learn from.
     """
     config = config or TrainConfig()
-    log = read_log(home, dataset_id, split_by=config.split_by)
+    settings = {**asdict(config), "parent": parent_id}
+    with tracked(home, dataset_id, settings, analyst=analyst, told=told) as tracker:
+        model = _train(home, dataset_id, tracker, parent_id, config, model_id or tracker.id, note)
+        _register(home, model, analyst)
+        tracker.made(model)
+    return model
+
+
+def fit(
+    home: Home, log: Log, config: TrainConfig, *, parent_id: str | None = None, told: Report
+) -> tuple[Encoder, Batch]:
+    """Return an encoder trained on a log, and the log's sequences as it reads them."""
     if log.bags is not None:
         log.bags.check_trainable()
     encoder, batch = _start(home, log, parent_id, config)
@@ -104,10 +115,24 @@ def train(
     if log.bags is not None:
         encoder = encoder.with_classifier(config.seed)
         finetune(encoder, batch, log.bags, config.finetune, seed=config.seed, report=told)
-    told({"phase": "evaluating", "progress": 1.0})
+    return encoder, batch
+
+
+def _train(
+    home: Home,
+    dataset_id: str,
+    tracker: Tracker,
+    parent_id: str | None,
+    config: TrainConfig,
+    model_id: str,
+    note: str,
+) -> Model:
+    """Train a model and write its directory."""
+    log = read_log(home, dataset_id, split_by=config.split_by)
+    encoder, batch = fit(home, log, config, parent_id=parent_id, told=tracker.point)
+    tracker.point({"phase": "evaluating", "progress": 1.0})
     kind = "probability" if log.bags is not None else "unusualness"
     threshold, metrics = _judge(home, log, encoder, batch)
-    model_id = model_id or f"{dataset_id}-{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     model = Model(
         model_id, "anomaly", kind, "candidate", dataset_id, parent_id, threshold, metrics, now()
     )
@@ -123,7 +148,6 @@ def train(
     with writing(home.model_dir(model_id)) as folder:
         folder.mkdir(parents=True)
         _save(folder, encoder, batch, model, described)
-    _register(home, model, analyst)
     return model
 
 

@@ -20,7 +20,7 @@ from core.errors import BadInput
 from core.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0001"  # the newest migration
+HEAD = "0002"  # the newest migration
 ABANDONED: Final = 3600.0  # seconds without a change after which nobody is writing any more
 
 
@@ -42,6 +42,10 @@ class Home:
     def run_file(self, run_id: str) -> Path:
         """Scores of one run."""
         return self.path / "runs" / f"{run_id}.parquet"
+
+    def training_dir(self, training_id: str) -> Path:
+        """TensorBoard's event files of one training."""
+        return self.path / "trainings" / training_id
 
     @property
     def uploads(self) -> Path:
