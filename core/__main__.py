@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from core.errors import BadInput, SpoorError
-from core.store import cases, datasets, jobs, models, verdicts
+from core.store import cases, datasets, jobs, models, trainings, verdicts
 from core.store.home import Home, open_home, records
 
 app = typer.Typer(
@@ -287,6 +287,17 @@ def list_models(home: HomeOption = None, as_json: JsonOption = False) -> None:
     with open_home(home).engine.connect() as con:
         frame = models.all_models(con).drop(columns=["metrics"])
     answer({"models": records(frame)}, as_json)
+
+
+@verb("trainings")
+def list_trainings(dataset: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the trainings of a data set, also those that failed, were stopped or crashed."""
+    opened = open_home(home)
+    trainings.find_crashed(opened)
+    with opened.engine.connect() as con:
+        datasets.get(con, dataset)
+        frame = trainings.of_dataset(con, dataset).drop(columns=["search", "trial"])
+    answer({"trainings": records(frame)}, as_json)
 
 
 @verb("datasets")

@@ -15,6 +15,7 @@ from pages._common import CHART, ago, begin, choose_dataset, enqueue, home, refu
 from pages._jobs import show_running
 from pages._metrics import held_out, reports_of
 from pages._outcome import ended_badly
+from pages._trainings import draw_trainings
 
 
 def what_is_known(dataset: Dataset) -> tuple[bool, str | None]:
@@ -129,3 +130,4 @@ if not running and not ended.empty:
     with home().engine.connect() as con:
         newest = jobs.get(con, int(ended.iloc[0]["id"]))
     draw_result(newest)
+draw_trainings(dataset.id)

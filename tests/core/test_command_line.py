@@ -72,6 +72,9 @@ def test_the_whole_path_from_a_log_to_a_promoted_model(home: Home, tmp_path: Pat
     assert attached == {"attached": 60, "unmatched": 0, "on": "actor"}
     second = run("train", "shop", "--from", first["model"], "--epochs", 3)
     assert second["kind"] == "probability"
+    told = run("trainings", "shop")["trainings"]
+    assert [one["model_id"] for one in told] == [second["model"], first["model"]]
+    assert [one["status"] for one in told] == ["done", "done"]
     judged = run("evaluate", second["model"], "shop")
     assert judged["unit"] == "actor"
     assert set(judged["metrics"]["roc_auc"]) == {"value", "low", "high"}
