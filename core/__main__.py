@@ -182,6 +182,51 @@ def train(
     answer({"model": model.id, "kind": model.kind, "metrics": model.metrics}, as_json)
 
 
+@verb("tune")
+def tune(
+    dataset: str,
+    trials: Annotated[int, typer.Option("--trials", help="Trainings to try in all.")],
+    sampler: Annotated[
+        Literal["tpe", "random", "grid"],
+        typer.Option("--sampler", help="How the settings of a trial are chosen."),
+    ] = "tpe",
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", help="Most epochs of each phase of a trial.")
+    ] = None,
+    seed: SeedOption = 0,
+    analyst: AnalystOption = "analyst",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search the settings of training, and train a candidate with the best; goes on if stopped."""
+    from core.govern.search import tune as tune_settings
+
+    found = tune_settings(
+        open_home(home),
+        dataset,
+        trials=trials,
+        sampler=sampler,
+        seed=seed,
+        epochs=epochs,
+        analyst=analyst,
+        told=lambda point: told(point["progress"], point["phase"]),
+    )
+    answer(
+        {
+            "search": found.search,
+            "trials": found.trials,
+            "best": {
+                "trial": found.trial,
+                "settings": found.settings,
+                "validation_ap": found.validation_ap,
+            },
+            "model": found.model.id,
+            "metrics": found.model.metrics,
+        },
+        as_json,
+    )
+
+
 @verb("score")
 def score(
     model: str,

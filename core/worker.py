@@ -166,6 +166,15 @@ def _train(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     return {"model": model.id, "metrics": model.metrics}
 
 
+def _tune(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    reporter.progress(0.0, "reading the log")
+    from core.govern.search import tune
+
+    asked = {name: value for name, value in job.arguments.items() if name != "dataset"}
+    found = tune(home, job.arguments["dataset"], analyst=job.analyst, told=reporter.point, **asked)
+    return {"search": found.search, "model": found.model.id, "metrics": found.model.metrics}
+
+
 def _score(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     reporter.progress(0.0, "loading the model")
     from core.explain.explaining import explain_queue
@@ -194,6 +203,7 @@ RUNNERS: Final[dict[str, Callable[[Home, Job, Reporter], dict[str, Any]]]] = {
     "demo": _demo,
     "import": _import,
     "train": _train,
+    "tune": _tune,
     "score": _score,
 }
 

@@ -20,6 +20,7 @@ from core.model.inference import raw_scores
 from core.model.optimising import Optimiser
 from core.model.units import Bags
 
+DIVERGED = "Fine-tuning diverged (the loss is not a number): lower the learning rate."
 DECAY = 0.99  # per step, of the running mean of the weights, which is what is judged and kept
 
 
@@ -104,7 +105,7 @@ def _point(
     """Return an epoch's point of the curve, or refuse to go on without a loss."""
     loss = float(torch.stack(losses).mean())
     if not np.isfinite(loss):
-        raise BadInput("Fine-tuning diverged (the loss is not a number): lower the learning rate.")
+        raise BadInput(DIVERGED)
     return {
         "phase": "fine-tuning",
         "progress": epoch / epochs,
@@ -147,6 +148,8 @@ def _hide(batch: Batch, rng: np.random.Generator) -> Batch:
 def _quality(encoder: Encoder, batch: Batch, bags: Bags, weight: Tensor) -> tuple[float, float]:
     """Return average precision and, to break ties, the negative loss on validation."""
     score = bags.maximum(raw_scores(encoder, batch.take(bags.rows)))
+    if not np.isfinite(score).all():
+        raise BadInput(DIVERGED)
     clipped = torch.from_numpy(score).double().clamp(1e-7, 1 - 1e-7)
     target = torch.from_numpy(bags.label).double()
     weights = torch.where(target > 0, weight.cpu().double(), 1.0)

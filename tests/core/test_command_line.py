@@ -171,3 +171,12 @@ def test_a_corrupt_model_directory_is_refused(seeded_home: Home) -> None:
 def test_wrong_usage_exits_with_2() -> None:
     assert RUNNER.invoke(app, ["import"]).exit_code == 2
     assert RUNNER.invoke(app, ["nonsense"]).exit_code == 2
+
+
+def test_a_search_of_settings_ends_in_a_candidate(seeded_home: Home) -> None:
+    found = run("tune", "small", "--trials", 1, "--sampler", "random", "--epochs", 1, "--seed", 2)
+    assert found["trials"] == {"done": 1, "pruned": 0, "failed": 0}
+    assert set(found["best"]) == {"trial", "settings", "validation_ap"}
+    assert found["model"] in [one["id"] for one in run("models")["models"]]
+    assert "at least one trial" in refused("tune", "small", "--trials", 0)
+    run("tune", "small", "--trials", 1, "--sampler", "magic", code=2)
