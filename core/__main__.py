@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 
 from core.errors import BadInput, SpoorError
-from core.store import cases, datasets, jobs, models, verdicts
+from core.store import cases, datasets, jobs, models, trainings, verdicts
 from core.store.home import Home, open_home, records
 
 app = typer.Typer(
@@ -206,6 +206,51 @@ def train(
     answer({"model": model.id, "kind": model.kind, "metrics": model.metrics}, as_json)
 
 
+@verb("tune")
+def tune(
+    dataset: str,
+    trials: Annotated[int, typer.Option("--trials", help="Trainings to try in all.")],
+    sampler: Annotated[
+        Literal["tpe", "random", "grid"],
+        typer.Option("--sampler", help="How the settings of a trial are chosen."),
+    ] = "tpe",
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", help="Most epochs of each phase of a trial.")
+    ] = None,
+    seed: SeedOption = 0,
+    analyst: AnalystOption = "analyst",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search the settings of training, and train a candidate with the best; goes on if stopped."""
+    from core.govern.search import tune as tune_settings
+
+    found = tune_settings(
+        open_home(home),
+        dataset,
+        trials=trials,
+        sampler=sampler,
+        seed=seed,
+        epochs=epochs,
+        analyst=analyst,
+        told=lambda point: told(point["progress"], point["phase"]),
+    )
+    answer(
+        {
+            "search": found.search,
+            "trials": found.trials,
+            "best": {
+                "trial": found.trial,
+                "settings": found.settings,
+                "validation_ap": found.validation_ap,
+            },
+            "model": found.model.id,
+            "metrics": found.model.metrics,
+        },
+        as_json,
+    )
+
+
 @verb("score")
 def score(
     model: str,
@@ -334,6 +379,17 @@ def list_models(home: HomeOption = None, as_json: JsonOption = False) -> None:
     with open_home(home).engine.connect() as con:
         frame = models.all_models(con).drop(columns=["metrics"])
     answer({"models": records(frame)}, as_json)
+
+
+@verb("trainings")
+def list_trainings(dataset: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the trainings of a data set, also those that failed, were stopped or crashed."""
+    opened = open_home(home)
+    trainings.find_crashed(opened)
+    with opened.engine.connect() as con:
+        datasets.get(con, dataset)
+        frame = trainings.of_dataset(con, dataset).drop(columns=["search", "trial"])
+    answer({"trainings": records(frame)}, as_json)
 
 
 @verb("datasets")

@@ -4,6 +4,8 @@ SpoorError            pages and the command line catch this one and show its tex
 ├── BadInput          what was given cannot be used; says what was given and what is accepted
 ├── NotFound          the named thing is not in the workbench
 └── Conflict          the request is sensible but not in the present state
+
+Cancelled             no error: somebody asked the work that raises it to stop
 """
 
 
@@ -21,3 +23,7 @@ class NotFound(SpoorError):
 
 class Conflict(SpoorError):
     """The request does not fit the present state."""
+
+
+class Cancelled(Exception):
+    """Somebody asked this work to stop, or another process took it over."""

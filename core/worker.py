@@ -14,7 +14,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import Conflict, SpoorError
+from core.errors import Cancelled, Conflict, SpoorError
 from core.store import jobs
 from core.store.home import Home, remove, sweep
 from core.store.jobs import Job
@@ -25,10 +25,6 @@ TOLD: Final = 0.3  # seconds between two reports of progress
 IDLE: Final = 900.0  # seconds without work after which a worker started by a page ends
 NICENESS: Final = 10  # so that a click in the page never waits for a batch
 ROOT: Final = Path(__file__).parent.parent
-
-
-class Cancelled(Exception):
-    """Somebody asked the running job to stop, or another worker took it over."""
 
 
 class Reporter:
@@ -175,6 +171,15 @@ def _train(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     return {"model": model.id, "metrics": model.metrics}
 
 
+def _tune(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    reporter.progress(0.0, "reading the log")
+    from core.govern.search import tune
+
+    asked = {name: value for name, value in job.arguments.items() if name != "dataset"}
+    found = tune(home, job.arguments["dataset"], analyst=job.analyst, told=reporter.point, **asked)
+    return {"search": found.search, "model": found.model.id, "metrics": found.model.metrics}
+
+
 def _score(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     reporter.progress(0.0, "loading the model")
     from core.explain.explaining import explain_queue
@@ -212,6 +217,7 @@ RUNNERS: Final[dict[str, Callable[[Home, Job, Reporter], dict[str, Any]]]] = {
     "demo": _demo,
     "import": _import,
     "train": _train,
+    "tune": _tune,
     "score": _score,
     "robustness": _robustness,
 }

@@ -15,6 +15,7 @@ KINDS = {
     "demo": "Loading the demonstration",
     "import": "Importing",
     "train": "Training",
+    "tune": "Searching settings",
     "score": "Scoring",
     "robustness": "Measuring robustness",
 }

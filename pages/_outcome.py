@@ -11,13 +11,19 @@ from pages._common import enqueue, home, refusals, text
 from pages._jobs import KINDS
 from pages._quality import draw_quality, draw_rejected
 
+LEFT = {
+    "train": "It made no model; its curve is kept.",
+    "tune": "Its finished trials are kept: asked for again, the search goes on from there.",
+}
+
 
 def ended_badly(job: Job) -> bool:
     """Say why a job failed or was stopped, if it was."""
     if job.status == "failed":
         st.error(f"**{KINDS[job.kind]} failed.** {text(job.message)}", icon=":material/block:")
     elif job.status == "cancelled":
-        st.warning(f"{KINDS[job.kind]} was stopped. Nothing is left of it.")
+        left = LEFT.get(job.kind, "Nothing is left of it.")
+        st.warning(f"{KINDS[job.kind]} was stopped. {left}")
     return job.status != "done"
 
 

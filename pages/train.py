@@ -15,6 +15,8 @@ from pages._common import CHART, ago, begin, choose_dataset, enqueue, home, refu
 from pages._jobs import show_running
 from pages._metrics import held_out, reports_of
 from pages._outcome import ended_badly
+from pages._search import draw_search
+from pages._trainings import draw_trainings
 
 
 def what_is_known(dataset: Dataset) -> tuple[bool, str | None]:
@@ -120,7 +122,7 @@ if sent:
     enqueue("train", {name: value for name, value in arguments.items() if value is not None})
     st.rerun()
 
-running = show_running(("train", "score"))
+running = show_running(("train", "tune", "score"))
 ended = past[
     past["arguments"].map(lambda arguments: arguments.get("dataset") == dataset.id)
     & past["finished_at"].notna()
@@ -129,3 +131,5 @@ if not running and not ended.empty:
     with home().engine.connect() as con:
         newest = jobs.get(con, int(ended.iloc[0]["id"]))
     draw_result(newest)
+draw_search(dataset.id, possible=labelled and refused is None)
+draw_trainings(dataset.id)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-import uuid
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +19,7 @@ from core.govern.card import write_card
 from core.govern.evaluation import active_on, compare
 from core.govern.log import Log, SplitBy, read_log
 from core.govern.replay import Lesson, earlier, forgetting, lesson, precision_on, with_replay
+from core.govern.tracking import Tracker, tracked
 from core.model.adapting import Method
 from core.model.batching import Parts, Report
 from core.model.checkpoint import Checkpoint
@@ -100,7 +100,7 @@ def train(
 
     Without verdicts or labels the model is pre-trained only. With `parent_id` training goes on
     from that model, otherwise from scratch. `told` hears every point of the curve and may raise to
-    stop.
+    stop. However it ends, the training is tracked, see `core.govern.tracking`.
 
     Raises
     ------
@@ -109,30 +109,78 @@ def train(
         the parent does not know the log's tokens, or there is nothing to learn from.
     """
     config = config or TrainConfig()
-    log = read_log(home, dataset_id, split_by=config.split_by)
+    settings = {**asdict(config), "parent": parent_id}
+    with tracked(home, dataset_id, settings, analyst=analyst, told=told) as tracker:
+        model = _train(home, dataset_id, tracker, parent_id, config, model_id or tracker.id, note)
+        _register(home, model, analyst)
+        tracker.made(model)
+    return model
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained encoder and what it was trained on."""
+
+    encoder: Encoder
+    parts: Parts  # every sequence of the log, as it reads them
+    taught: Lesson | None  # None without verdicts and labels
+    replayed: list[dict[str, Any]]  # how it fares on what its parent had learned
+    checkpoint: Checkpoint
+
+
+def fit(
+    home: Home,
+    log: Log,
+    config: TrainConfig,
+    *,
+    parent_id: str | None = None,
+    told: Report,
+    resumable: bool = True,
+) -> Fitted:
+    """Train an encoder on a log.
+
+    A `resumable` one leaves its checkpoint, until what became of it is stored.
+    """
     if log.bags is not None:
         log.bags.check_trainable()
     encoder = _start(home, log, parent_id, config)
-    if log.bags is not None:
-        asked = lesson(log, encoder.tokenizer)
-        check_distinct(asked.batch, asked.bags)
+    taught = None if log.bags is None else lesson(log, encoder.tokenizer)
+    if taught is not None:
+        check_distinct(taught.batch, taught.bags)
     encoder.to(best_device())
     parts = log.parts(encoder.tokenizer)
-    checkpoint = Checkpoint(home.checkpoints / _name(log, encoder, config))
+    file = home.checkpoints / _name(log, encoder, config)
+    checkpoint = Checkpoint(file if resumable else None)
     if parent_id is None:
         pretrain(
             encoder, parts, config.pretrain, seed=config.seed, report=told, checkpoint=checkpoint
         )
+    if taught is None:
+        return Fitted(encoder, parts, None, [], checkpoint)
+    encoder, replayed = _learn(home, log, encoder, taught, parent_id, config, told)
+    return Fitted(encoder, parts, taught, replayed, checkpoint)
+
+
+def _train(
+    home: Home,
+    dataset_id: str,
+    tracker: Tracker,
+    parent_id: str | None,
+    config: TrainConfig,
+    model_id: str,
+    note: str,
+) -> Model:
+    """Train a model and write its directory."""
+    log = read_log(home, dataset_id, split_by=config.split_by)
+    fitted = fit(home, log, config, parent_id=parent_id, told=tracker.point)
+    encoder = fitted.encoder
+    tracker.point({"phase": "evaluating", "progress": 1.0})
     threshold = 1 - UNUSUAL_SHARE
     metrics: dict[str, Any] = {"sequences": len(log.sequences)}
-    if log.bags is not None:
-        encoder, new, old = _learn(home, log, encoder, parent_id, config, told)
-        told({"phase": "evaluating", "progress": 1.0})
-        threshold, metrics = _judge(home, log, encoder, new)
-        metrics |= {"replayed": old} if old else {}
-    told({"phase": "evaluating", "progress": 1.0})
+    if fitted.taught is not None:
+        threshold, metrics = _judge(home, log, encoder, fitted.taught)
+        metrics |= {"replayed": fitted.replayed} if fitted.replayed else {}
     kind = "probability" if encoder.classifies else "unusualness"
-    model_id = model_id or f"{dataset_id}-{now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     model = Model(
         model_id, "anomaly", kind, "candidate", dataset_id, parent_id, threshold, metrics, now()
     )
@@ -147,9 +195,8 @@ def train(
     }
     with writing(home.model_dir(model_id)) as folder:
         folder.mkdir(parents=True)
-        _save(folder, encoder, parts, model, described)
-    _register(home, model, analyst)
-    checkpoint.drop()
+        _save(folder, encoder, fitted.parts, model, described)
+    fitted.checkpoint.drop()
     return model
 
 
@@ -164,16 +211,16 @@ def _learn(
     home: Home,
     log: Log,
     encoder: Encoder,
+    new: Lesson,
     parent_id: str | None,
     config: TrainConfig,
     told: Report,
-) -> tuple[Encoder, Lesson, list[dict[str, Any]]]:
+) -> tuple[Encoder, list[dict[str, Any]]]:
     """Fine-tune on the log's labels and, going on from a model, on what that had learned.
 
-    Returns the encoder, the log's own lesson, and how the old ones fared.
+    Returns the encoder and how the old lessons fared.
     """
     encoder = encoder.with_classifier(config.seed)
-    new = lesson(log, encoder.tokenizer)
     old = [] if parent_id is None else earlier(home, parent_id, log.dataset_id, encoder)
     before = [precision_on(encoder, one) for one in old]
     settings = config.finetune
@@ -192,7 +239,7 @@ def _learn(
         report=told,
         confidence=taught.confidence,
     )
-    return encoder, new, forgetting(before, [precision_on(encoder, one) for one in old], old)
+    return encoder, forgetting(before, [precision_on(encoder, one) for one in old], old)
 
 
 def _register(home: Home, model: Model, analyst: str) -> None:

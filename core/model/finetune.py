@@ -23,6 +23,7 @@ from core.model.inference import probabilities
 from core.model.optimising import Optimiser, autocast
 from core.model.units import Bags
 
+DIVERGED = "Fine-tuning diverged (the loss is not a number): lower the learning rate."
 DECAY = 0.99  # per step, of the running mean of the weights, which is what is judged and kept
 
 Weights = npt.NDArray[np.float64]
@@ -180,7 +181,7 @@ def _finite(losses: list[Tensor]) -> float:
     """Return an epoch's mean loss, or refuse to go on without one."""
     loss = float(torch.stack(losses).mean())
     if not np.isfinite(loss):
-        raise BadInput("Fine-tuning diverged (the loss is not a number): lower the learning rate.")
+        raise BadInput(DIVERGED)
     return loss
 
 
@@ -215,6 +216,8 @@ def _sample(bags: Bags, limit: int, rng: np.random.Generator) -> Bags:
 def _quality(encoder: Encoder, batch: Batch, bags: Bags, weight: Tensor) -> tuple[float, float]:
     """Return average precision and, to break ties, the negative loss on validation."""
     score = bags.maximum(probabilities(encoder, batch.take(bags.rows)))
+    if not np.isfinite(score).all():
+        raise BadInput(DIVERGED)
     clipped = torch.from_numpy(score).double().clamp(1e-7, 1 - 1e-7)
     target = torch.from_numpy(bags.label).double()
     weights = torch.where(target > 0, weight.cpu().double(), 1.0)

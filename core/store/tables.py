@@ -93,6 +93,26 @@ Index(
     postgresql_where=text("status = 'active'"),
 )
 
+trainings = Table(
+    "trainings",
+    metadata,
+    Column("id", String(120), primary_key=True),
+    Column("dataset_id", ForeignKey("datasets.id", ondelete="SET NULL")),
+    Column("model_id", ForeignKey("models.id", ondelete="SET NULL")),  # what it made, if anything
+    Column("search", String(120)),  # the search it is a trial of
+    Column("trial", Integer),
+    Column("status", String(10), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("parameters", JSON, nullable=False),
+    Column("curve", JSON, nullable=False),  # list of points, one per epoch of each phase
+    Column("metrics", JSON, nullable=False),
+    Column("analyst", String(100), nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    Column("finished_at", DateTime),
+    UniqueConstraint("search", "trial"),
+    _one_of("status", "running", "done", "pruned", "failed", "cancelled", "crashed"),
+)
+
 policies = Table(
     "policies",
     metadata,

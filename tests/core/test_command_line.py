@@ -73,6 +73,9 @@ def test_the_whole_path_from_a_log_to_a_promoted_model(home: Home, tmp_path: Pat
     assert attached == {"attached": 60, "unmatched": 0, "on": "actor"}
     second = run("train", "shop", "--from", first["model"], "--epochs", 3)
     assert second["kind"] == "probability"
+    told = run("trainings", "shop")["trainings"]
+    assert [one["model_id"] for one in told] == [second["model"], first["model"]]
+    assert [one["status"] for one in told] == ["done", "done"]
     judged = run("evaluate", second["model"], "shop")
     assert judged["unit"] == "actor"
     assert set(judged["metrics"]["roc_auc"]) == {"value", "low", "high"}
@@ -178,3 +181,12 @@ def test_asking_for_labels_names_whom_and_why(seeded_home: Home) -> None:
     assert asked["added"] == len(asked["cases"]) == 6
     assert {case["chosen"] for case in asked["cases"]} == {"outlier", "random"}
     assert "no way to choose 'best'" in refused("ask", "small", "--strategy", "best")
+
+
+def test_a_search_of_settings_ends_in_a_candidate(seeded_home: Home) -> None:
+    found = run("tune", "small", "--trials", 1, "--sampler", "random", "--epochs", 1, "--seed", 2)
+    assert found["trials"] == {"done": 1, "pruned": 0, "failed": 0}
+    assert set(found["best"]) == {"trial", "settings", "validation_ap"}
+    assert found["model"] in [one["id"] for one in run("models")["models"]]
+    assert "at least one trial" in refused("tune", "small", "--trials", 0)
+    run("tune", "small", "--trials", 1, "--sampler", "magic", code=2)

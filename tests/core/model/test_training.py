@@ -1,5 +1,6 @@
 """Training on small logs: it learns what is there, refuses what is not, repeats by seed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,10 @@ def test_a_data_set_deleted_during_training_leaves_no_model_behind(seeded_home: 
 
 def test_a_diverged_loss_is_refused(seeded_home: Home) -> None:
     config = TrainConfig(size=TINY.size, pretrain=PretrainConfig(epochs=2, learning_rate=1e30))
-    with pytest.raises(BadInput, match="diverged"):
+    with pytest.raises(BadInput, match="Pre-training diverged"):
+        train(seeded_home, "small", config=config)
+    config = replace(TINY, finetune=FinetuneConfig(epochs=2, learning_rate=1e30))
+    with pytest.raises(BadInput, match="Fine-tuning diverged"):
         train(seeded_home, "small", config=config)
 
 

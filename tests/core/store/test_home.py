@@ -5,15 +5,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
-from sqlalchemy import create_engine, inspect, make_url
+from sqlalchemy import create_engine, inspect, make_url, select
 from sqlalchemy.exc import OperationalError
 
 from core.errors import BadInput
+from core.store import audit
 from core.store.home import ABANDONED, HEAD, MIGRATIONS, Home, open_home, sweep, writing
+from core.store.tables import audit as audit_table
 from core.store.tables import metadata
 
 
@@ -24,6 +28,20 @@ def test_the_migrations_make_exactly_the_tables_that_are_declared(home: Home) ->
 
 def test_there_is_one_migration_head() -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
+
+
+def test_a_home_of_an_older_version_keeps_what_it_holds(home: Home) -> None:
+    with home.engine.begin() as con:
+        audit.record(con, "eva", "promote", "model", {})
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = con
+        command.downgrade(config, "0001")
+    assert "trainings" not in tables(home.path / "spoor.db")
+    again = open_home(home.path)
+    assert "trainings" in tables(home.path / "spoor.db")
+    with again.engine.connect() as con:
+        assert con.execute(select(audit_table.c.analyst)).scalars().all() == ["eva"]
 
 
 def test_a_home_opened_twice_is_the_same(home: Home) -> None:
