@@ -121,6 +121,15 @@ def spoor(log: Path, folder: Path) -> None:
     assert dataset.accepted + dataset.rejected + dataset.duplicate == dataset.read
 
 
+def spoor_own(log: Path, folder: Path) -> None:
+    """Import with the facts of each actor's own events only."""
+    from core.logs.importing import import_log
+    from core.logs.mapping import Mapping
+    from core.store.home import open_home
+
+    import_log(open_home(folder / "home"), log, mapping=Mapping(facts="actor"))
+
+
 def inspect(log: Path, folder: Path) -> None:
     """Look at the beginning."""
     from core.logs.proposal import inspect_log
@@ -128,7 +137,13 @@ def inspect(log: Path, folder: Path) -> None:
     inspect_log(log)
 
 
-WAYS = {"bare": bare, "spoor": spoor, "pandas": pandas_rival, "inspect": inspect}
+WAYS = {
+    "bare": bare,
+    "spoor": spoor,
+    "own facts": spoor_own,
+    "pandas": pandas_rival,
+    "inspect": inspect,
+}
 
 
 def measured(way: str, log: Path) -> dict[str, float]:

@@ -102,6 +102,10 @@ drop = st.toggle(
     "Drop rows that repeat an earlier row (repetition is behaviour: usually keep)",
     first.mapping.duplicates == "drop",
 )
+others = st.toggle(
+    "Compare with what others do with the same item or device (off: faster on very large logs)",
+    first.mapping.facts == "all",
+)
 with refusals():
     decided = json.dumps(
         {
@@ -113,6 +117,7 @@ with refusals():
             "impute": impute,
             "mask": mask,
             "duplicates": "drop" if drop else "keep",
+            "facts": "all" if others else "actor",
         }
     )
     checked = look(path, changed, decided)

@@ -29,7 +29,7 @@ def event_facts(mapping: Mapping) -> list[Fact]:
         facts += [_against_item(column, column == "amount") for column in numeric_columns(mapping)]
     for entity in entity_columns(mapping):
         facts += _entity_facts(entity, timed)
-    return facts
+    return [fact for fact in facts if mapping.facts == "all" or fact.of is None]
 
 
 def helpers(mapping: Mapping) -> dict[str, str]:

@@ -3,6 +3,7 @@
 The one-row table `edges` has the lowest and highest value of each numeric column of the log.
 """
 
+import re
 from collections.abc import Sequence
 
 from core.logs.engine import literal, quoted
@@ -27,7 +28,12 @@ def profile_facts(mapping: Mapping, actions: Sequence[str]) -> list[Fact]:
         facts += _number_profile(column, mapping.roles.item is not None)
     for entity in entity_columns(mapping):
         facts += _entity_profile(entity, mapping.roles.time is not None)
-    return facts
+    if mapping.facts == "all":
+        return facts
+    about_others = {f"{name}_{end}" for name in ("item", *entity_columns(mapping))
+                    for end in ("seen", "actors")}  # fmt: skip
+    about_others |= {f"{name}_vs_item" for name in numeric_columns(mapping)}
+    return [fact for fact in facts if not about_others & set(re.findall(r"\w+", fact.sql))]
 
 
 def action_names(actions: Sequence[str]) -> dict[str, str]:

@@ -130,7 +130,7 @@ def _propose(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | 
     time, notes = _time_rule(
         con, given.time, next((p for p in profiles if p.name == roles.time), None)
     )
-    parts = {"sequence", "impute", "mask", "duplicates"}
+    parts = {"sequence", "impute", "mask", "duplicates", "facts"}
     decided = given.model_dump(exclude_unset=True, include=parts)
     proposed = make_mapping(
         {"roles": roles, "columns": kinds, "format": source.format, "time": time, **decided}

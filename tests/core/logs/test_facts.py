@@ -286,3 +286,23 @@ def test_a_wide_table_is_imported(home: Home, tmp_path: Path) -> None:
     assert dataset.accepted == 6
     assert kinds.count("numeric") == 40
     assert kinds.count("ignore") == 960
+
+
+def test_an_import_can_leave_out_facts_about_others(home: Home, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("at,user,item,ip,price\n" + "".join(
+        f"{BASE + number},u{number % 3},i{number % 2},p{number % 2},{number}\n"
+        for number in range(12)
+    ))  # fmt: skip
+    given = {"columns": {"ip": "entity", "price": "numeric"}}
+    everything = import_log(home, log, mapping=Mapping.model_validate(given), name="all")
+    own = import_log(home, log, mapping=Mapping.model_validate({**given, "facts": "actor"}))
+    for read in (read_events, read_sequences):
+        whole, part = read(home, everything.id), read(home, own.id)
+        left_out = set(whole.columns) - set(part.columns)
+        assert {"amount_vs_item", "price_vs_item"} & left_out or "mean_item_seen" in left_out
+        kept = [name for name in part if name not in ("sequence_id", "partition")]
+        pd.testing.assert_frame_equal(part[kept], whole[kept])
+    assert not {"item_seen", "item_actors_1h", "ip_actors", "ip_seen"} & set(
+        read_events(home, own.id)
+    )
