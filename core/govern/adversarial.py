@@ -34,7 +34,7 @@ def with_perturbed(
     """
     assert log.bags is not None
     rng = np.random.default_rng(seed)
-    normal = normal_events(home, log, seed)
+    normal = normal_events(home, log, split="train", seed=seed)
     found = Perturbations.of(log.mapping, normal)
     ways = [*found.small.values(), *(found.camouflage(share) for share in HIDING)]
     train = log.bags.of("train")

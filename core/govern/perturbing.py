@@ -84,11 +84,11 @@ class Perturbations:
         )
 
 
-def normal_events(home: Home, log: Log, seed: int) -> pd.DataFrame:
-    """Return events of legitimate actors that are not held out, or of any if there are none."""
+def normal_events(home: Home, log: Log, *, split: str, seed: int) -> pd.DataFrame:
+    """Return events of some legitimate units of `split`, or of any if it has none."""
     assert log.bags is not None
     bags = log.bags
-    legitimate = np.flatnonzero((bags.label == 0) & (bags.split == "train"))
+    legitimate = np.flatnonzero((bags.label == 0) & (bags.split == split))
     if not len(legitimate):
         legitimate = np.flatnonzero(bags.label == 0)
     chosen = np.random.default_rng(seed).permutation(legitimate)[:DONORS]

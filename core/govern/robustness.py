@@ -70,7 +70,9 @@ def measure_robustness(
     bags = _held_out(log, dataset_id, seed)
     scorer = Scorer.load(home.model_dir(model_id))
     log.check_known(scorer.encoder.tokenizer, model_id)
-    found = Perturbations.of(log.mapping, normal_events(home, log, seed), perturbations)
+    # Held out: what hides abuse is nothing that training has seen to be normal.
+    normal = normal_events(home, log, split="test", seed=seed)
+    found = Perturbations.of(log.mapping, normal, perturbations)
     study = _Study.of(home, log, bags, scorer, threshold)
     report = study.report(found, np.random.default_rng(seed), progress)
     report |= {"dataset": dataset_id, "unit": bags.unit, "threshold": threshold}
