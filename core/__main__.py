@@ -152,6 +152,12 @@ def train(
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Most epochs of each phase.")
     ] = None,
+    backbone: Annotated[
+        str,
+        typer.Option(
+            "--backbone", help="behaviour-small, behaviour-base, or text:DIRECTORY_OR_NAME."
+        ),
+    ] = "behaviour-small",
     layout: Annotated[
         Literal["summed", "inline"],
         typer.Option("--layout", help="A position per event or per token."),
@@ -169,7 +175,9 @@ def train(
     from core.govern.training import TrainConfig
     from core.govern.training import train as train_model
 
-    config = TrainConfig.of(seed=seed, epochs=epochs, layout=layout, split_by=split_by)
+    config = TrainConfig.of(
+        seed=seed, epochs=epochs, layout=layout, split_by=split_by, backbone=backbone
+    )
     opened = open_home(home)
     model = train_model(
         opened,

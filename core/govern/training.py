@@ -3,7 +3,7 @@
 import platform
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 import transformers
@@ -15,20 +15,27 @@ from core.govern.card import write_card
 from core.govern.evaluation import active_on, compare
 from core.govern.log import Log, SplitBy, read_log
 from core.govern.tracking import Tracker, tracked
+from core.model.backbone import DEFAULT, SIZES, check_backbone, create_encoder, load_encoder
 from core.model.batching import Report
 from core.model.encoder import Encoder, Layout, Size
-from core.model.files import write_json
+from core.model.files import read_json, write_json
 from core.model.finetune import FinetuneConfig, finetune
 from core.model.inference import raw_scores
 from core.model.metrics import stable_threshold
 from core.model.pretrain import PretrainConfig, pretrain
 from core.model.surprise import quantiles
+from core.model.text import TextEncoder
 from core.model.units import check_distinct
 from core.scoring.engine import best_device
 from core.store import audit, models
 from core.store.home import Home, now, remove, writing
 from core.store.models import Model
 
+# What fine-tuning a checkpoint of natural language takes (Devlin et al. 2019, appendix A.3).
+TEXT_FINETUNE: Final[dict[str, Any]] = {
+    "learning_rate": 5e-5, "patience": 2, "batch_size": 16, "max_bag": 6,
+}  # fmt: skip
+TEXT_EPOCHS = 4
 UNUSUAL_SHARE = 0.02  # of the training data lie above the first threshold of an unlabelled model
 
 
@@ -42,6 +49,7 @@ class TrainConfig:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     seed: int = 0
     split_by: SplitBy = "actor"
+    backbone: str = DEFAULT
 
     @classmethod
     def of(
@@ -51,21 +59,50 @@ class TrainConfig:
         epochs: int | None = None,
         layout: Layout = "summed",
         split_by: SplitBy = "actor",
+        backbone: str = DEFAULT,
     ) -> "TrainConfig":
         """Return the defaults with what a user may set; `epochs` holds for each phase.
 
         Raises
         ------
         BadInput
-            If `epochs` is not positive.
+            If `epochs` is not positive, or there is no such back-bone.
         """
-        config = cls(layout=layout, seed=seed, split_by=split_by)
+        config = cls(layout=layout, seed=seed, split_by=split_by)._on(backbone)
         if epochs is None:
             return config
         if epochs < 1:
             raise BadInput(f"Training takes at least one epoch; {epochs} were asked for.")
-        phases = PretrainConfig(epochs=epochs), FinetuneConfig(epochs=epochs)
+        phases = replace(config.pretrain, epochs=epochs), replace(config.finetune, epochs=epochs)
         return replace(config, pretrain=phases[0], finetune=phases[1])
+
+    def _on(self, backbone: str) -> "TrainConfig":
+        """Return the settings for a back-bone; a checkpoint knows its language already."""
+        check_backbone(backbone)
+        config = replace(self, backbone=backbone)
+        if backbone in SIZES:
+            return replace(config, size=SIZES[backbone])
+        epochs = min(self.finetune.epochs, TEXT_EPOCHS)
+        return replace(config, finetune=replace(self.finetune, epochs=epochs, **TEXT_FINETUNE))
+
+    def going_on_from(self, home: Home, parent_id: str) -> "TrainConfig":
+        """Return the settings with the back-bone of the model that training goes on from.
+
+        Raises
+        ------
+        BadInput
+            If another back-bone was asked for.
+        """
+        told = read_json(home.model_dir(parent_id) / "training.json")
+        backbone = str(told.get("backbone", DEFAULT))
+        if self.backbone not in (DEFAULT, backbone):
+            raise BadInput(
+                f"'{parent_id}' stands on the back-bone '{backbone}'; training goes on with that "
+                f"one. For '{self.backbone}', train from scratch."
+            )
+        if backbone in SIZES:
+            return replace(self, backbone=backbone, size=Size(**told.get("size", {})))
+        return self._on(backbone) if self.backbone == DEFAULT else self
 
 
 def train(
@@ -92,6 +129,8 @@ def train(
         the parent does not know the log's tokens, or there is nothing to learn from.
     """
     config = config or TrainConfig()
+    if parent_id is not None:
+        config = config.going_on_from(home, parent_id)
     settings = {**asdict(config), "parent": parent_id}
     with tracked(home, dataset_id, settings, analyst=analyst, told=told) as tracker:
         model = _train(home, dataset_id, tracker, parent_id, config, model_id or tracker.id, note)
@@ -110,7 +149,7 @@ def fit(
     if log.bags is not None:
         check_distinct(batch, log.bags)
     encoder.to(best_device())
-    if parent_id is None:
+    if parent_id is None and not encoder.classifies:
         pretrain(encoder, batch, config.pretrain, seed=config.seed, report=told)
     if log.bags is not None:
         encoder = encoder.with_classifier(config.seed)
@@ -140,7 +179,7 @@ def _train(
         "model": model_id,
         "dataset": dataset_id,
         "sequences": len(batch),
-        "note": note,
+        "note": " ".join(filter(None, [note, _reading(encoder, batch)])),
         **asdict(config),
         "layout": encoder.layout,  # of the parent, where there is one
         **_versions(),
@@ -165,18 +204,20 @@ def _start(
     home: Home, log: Log, parent_id: str | None, config: TrainConfig
 ) -> tuple[Encoder, Batch]:
     if parent_id is None:
+        if log.bags is None and config.backbone not in SIZES:
+            raise BadInput(
+                "A text back-bone learns from verdicts or labels, and there are none yet. "
+                "Pre-train a behaviour back-bone first: its unusualness fills the queue."
+            )
         tokenizer = log.fit_tokenizer()
-        encoder = Encoder.create(
-            tokenizer,
-            layout=config.layout,
-            max_events=log.mapping.sequence.max_events,
-            size=config.size,
-            seed=config.seed,
-        )
+        encoder = create_encoder(
+            config.backbone, tokenizer, log.mapping,
+            layout=config.layout, size=config.size, seed=config.seed,
+        )  # fmt: skip
         return encoder, log.encode(tokenizer)
     if log.bags is None:
         raise BadInput("There are no verdicts or labels yet, so there is nothing to learn from.")
-    encoder = Encoder.load(home.model_dir(parent_id))
+    encoder = load_encoder(home.model_dir(parent_id))
     log.check_known(encoder.tokenizer, parent_id)
     return encoder, log.encode(encoder.tokenizer)
 
@@ -215,6 +256,18 @@ def _judge(home: Home, log: Log, encoder: Encoder, batch: Batch) -> tuple[float,
     }
     before = active_on(home, log, test)
     return threshold, metrics if before is None else {**metrics, "active": before}
+
+
+def _reading(encoder: Encoder, batch: Batch) -> str:
+    """Say on the card what a text back-bone could not read at once."""
+    if not isinstance(encoder, TextEncoder):
+        return ""
+    windows, cut = encoder.overlong(batch)
+    return (
+        f"It reads events as text, {encoder.limit} sub-words at once. Of {len(batch):,} sequences, "
+        f"{windows:,} are longer and are read in windows, of which the highest counts; of {cut:,}, "
+        "a profile or an event is too long by itself and is cut."
+    )
 
 
 def _versions() -> dict[str, str]:
