@@ -162,6 +162,12 @@ def train(
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Most epochs of each phase.")
     ] = None,
+    backbone: Annotated[
+        str,
+        typer.Option(
+            "--backbone", help="behaviour-small, behaviour-base, or text:DIRECTORY_OR_NAME."
+        ),
+    ] = "behaviour-small",
     layout: Annotated[
         Literal["summed", "inline"],
         typer.Option("--layout", help="A position per event or per token."),
@@ -193,6 +199,7 @@ def train(
         split_by=split_by,
         method=method,
         adversarial=adversarial,
+        backbone=backbone,
     )
     opened = open_home(home)
     model = train_model(

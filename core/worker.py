@@ -24,6 +24,7 @@ BEAT: Final = 5.0  # seconds between signs of life
 TOLD: Final = 0.3  # seconds between two reports of progress
 IDLE: Final = 900.0  # seconds without work after which a worker started by a page ends
 NICENESS: Final = 10  # so that a click in the page never waits for a batch
+SETTINGS: Final = ("seed", "epochs", "backbone", "method")  # of a training, that a page may set
 ROOT: Final = Path(__file__).parent.parent
 
 
@@ -161,9 +162,7 @@ def _train(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
         job.arguments["dataset"],
         parent_id=job.arguments.get("parent"),
         config=TrainConfig.of(
-            seed=job.arguments.get("seed", 0),
-            epochs=job.arguments.get("epochs"),
-            method=job.arguments.get("method", "full"),
+            **{name: job.arguments[name] for name in SETTINGS if name in job.arguments}
         ),
         analyst=job.analyst,
         told=reporter.point,

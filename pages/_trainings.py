@@ -67,10 +67,10 @@ def differing(parameters: pd.Series) -> pd.DataFrame:
 
 
 def setting_name(name: Hashable) -> str:
-    """Say a setting in plain words: "finetune.learning_rate" is "learning rate, fine-tuning"."""
+    """Say a setting in plain words: "finetune.learning_rate" is "fine-tuning learning rate"."""
     phase, _, setting = str(name).rpartition(".")
-    said = {"finetune": ", fine-tuning", "pretrain": ", pre-training"}.get(phase, "")
-    return setting.replace("_", " ") + said
+    said = {"finetune": "fine-tuning ", "pretrain": "pre-training "}.get(phase, "")
+    return said + setting.replace("_", " ")
 
 
 def _names(known: pd.DataFrame) -> list[str]:

@@ -18,6 +18,8 @@ from pages._outcome import ended_badly
 from pages._search import draw_search
 from pages._trainings import draw_trainings
 
+BACKBONES = ["behaviour-small", "behaviour-base"]
+
 
 def what_is_known(dataset: Dataset) -> tuple[bool, str | None]:
     """Draw what a training would learn from; return whether there is any, and what forbids it."""
@@ -111,6 +113,11 @@ with st.form("training", border=True):
         placeholder="scratch", disabled=not labelled,
         help="A model that knows this log already learns faster and from fewer verdicts.",
     )  # fmt: skip
+    backbone = start.selectbox(
+        "Back-bone", BACKBONES, accept_new_options=True,
+        help="What reads the sequences when training starts from scratch. A larger one is for a "
+        "GPU. text:DIRECTORY reads events as text with a Hugging Face checkpoint.",
+    )  # fmt: skip
     rounds = epochs.number_input("Rounds", 1, 100, value=None, placeholder="default")
     number = seed.number_input("Seed", 0, value=0)
     label = "Train a candidate" if labelled else "Pre-train on this log"
@@ -119,6 +126,8 @@ with st.form("training", border=True):
     )
 if sent:
     arguments = {"dataset": dataset.id, "parent": parent, "seed": number, "epochs": rounds}
+    if backbone != BACKBONES[0]:
+        arguments["backbone"] = backbone
     enqueue("train", {name: value for name, value in arguments.items() if value is not None})
     st.rerun()
 

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from core.charts import look
 
 TICKS = 4  # of an axis of settings
+WIDE = 5.0  # from the least to the greatest, from which on an axis goes by magnitude
 
 
 def history(trials: pd.DataFrame) -> go.Figure:
@@ -69,7 +70,7 @@ def parallel(settings: pd.DataFrame, value: pd.Series) -> go.Figure:
 def _axis(name: object, values: pd.Series) -> dict[str, object]:
     """Return one axis, its places spread by magnitude where the values span several."""
     numbers = values.to_numpy(dtype=float)
-    wide = numbers.min() > 0 and numbers.max() / numbers.min() >= 8
+    wide = numbers.min() > 0 and numbers.max() / numbers.min() >= WIDE
     places = np.log10(numbers) if wide else numbers
     distinct = np.unique(places)
     ticks = distinct if len(distinct) <= TICKS else np.linspace(distinct[0], distinct[-1], TICKS)

@@ -38,7 +38,7 @@ def attribute(scorer: Scorer, batch: Batch) -> Attribution:
     """Explain the score of the one sequence in `batch`."""
     import shap  # loads numba: four seconds that only an explanation should wait for
 
-    players = np.flatnonzero(batch.field > 0)
+    players = np.flatnonzero(scorer.encoder.reads(batch))
 
     def score_coalitions(present: Floats) -> Floats:
         ids = np.tile(batch.ids, (len(present), 1))  # (B, T)

@@ -21,6 +21,7 @@ def write_card(folder: Path, model: Model, training: dict[str, Any]) -> None:
         sequences=f"{training['sequences']:,}",
         parent=model.parent_id or "none: trained from scratch",
         threshold=f"{model.threshold:.4f}",
+        backbone=training["backbone"],
         layout=training["layout"],
         seed=training["seed"],
         created=f"{model.created_at:%Y-%m-%d %H:%M} UTC",

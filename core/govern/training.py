@@ -5,7 +5,7 @@ import json
 import platform
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
@@ -21,14 +21,16 @@ from core.govern.log import Log, SplitBy, read_log
 from core.govern.replay import Lesson, earlier, forgetting, lesson, precision_on, with_replay
 from core.govern.tracking import Tracker, tracked
 from core.model.adapting import Method
+from core.model.backbone import DEFAULT, SIZES, check_backbone, create_encoder, load_encoder
 from core.model.batching import Parts, Report
 from core.model.checkpoint import Checkpoint
 from core.model.encoder import Encoder, Layout, Size
-from core.model.files import write_json
+from core.model.files import read_json, write_json
 from core.model.finetune import FinetuneConfig, finetune
 from core.model.inference import probabilities
 from core.model.metrics import stable_threshold
 from core.model.pretrain import PretrainConfig, pretrain
+from core.model.text import TextEncoder
 from core.model.units import Bags, check_distinct
 from core.model.unusualness import Unusualness
 from core.scoring.engine import best_device
@@ -37,6 +39,11 @@ from core.store.home import Home, now, remove, writing
 from core.store.models import Model
 
 CONTINUED = 1 / 3  # of the learning rate, where training goes on from a model
+# What fine-tuning a checkpoint of natural language takes (Devlin et al. 2019, appendix A.3).
+TEXT_FINETUNE: Final[dict[str, Any]] = {
+    "learning_rate": 5e-5, "patience": 2, "batch_size": 16, "max_bag": 6,
+}  # fmt: skip
+TEXT_EPOCHS = 4
 UNUSUAL_SHARE = 0.02  # of the training data lie above the first threshold of an unlabelled model
 
 
@@ -51,6 +58,7 @@ class TrainConfig:
     seed: int = 0
     split_by: SplitBy = "actor"
     adversarial: bool = False  # also fine-tune on perturbed copies of the training units
+    backbone: str = DEFAULT
 
     @classmethod
     def of(
@@ -62,13 +70,14 @@ class TrainConfig:
         split_by: SplitBy = "actor",
         method: Method = "full",
         adversarial: bool = False,
+        backbone: str = DEFAULT,
     ) -> "TrainConfig":
         """Return the defaults with what a user may set; `epochs` holds for each phase.
 
         Raises
         ------
         BadInput
-            If `epochs` is not positive.
+            If `epochs` is not positive, or there is no such back-bone.
         """
         config = cls(
             layout=layout,
@@ -76,13 +85,41 @@ class TrainConfig:
             split_by=split_by,
             finetune=FinetuneConfig(method=method),
             adversarial=adversarial,
-        )
+        )._on(backbone)
         if epochs is None:
             return config
         if epochs < 1:
             raise BadInput(f"Training takes at least one epoch; {epochs} were asked for.")
-        phases = PretrainConfig(epochs=epochs), FinetuneConfig(epochs=epochs, method=method)
+        phases = replace(config.pretrain, epochs=epochs), replace(config.finetune, epochs=epochs)
         return replace(config, pretrain=phases[0], finetune=phases[1])
+
+    def _on(self, backbone: str) -> "TrainConfig":
+        """Return the settings for a back-bone; a checkpoint knows its language already."""
+        check_backbone(backbone)
+        config = replace(self, backbone=backbone)
+        if backbone in SIZES:
+            return replace(config, size=SIZES[backbone])
+        epochs = min(self.finetune.epochs, TEXT_EPOCHS)
+        return replace(config, finetune=replace(self.finetune, epochs=epochs, **TEXT_FINETUNE))
+
+    def going_on_from(self, home: Home, parent_id: str) -> "TrainConfig":
+        """Return the settings with the back-bone of the model that training goes on from.
+
+        Raises
+        ------
+        BadInput
+            If another back-bone was asked for.
+        """
+        told = read_json(home.model_dir(parent_id) / "training.json")
+        backbone = str(told.get("backbone", DEFAULT))
+        if self.backbone not in (DEFAULT, backbone):
+            raise BadInput(
+                f"'{parent_id}' stands on the back-bone '{backbone}'; training goes on with that "
+                f"one. For '{self.backbone}', train from scratch."
+            )
+        if backbone in SIZES:
+            return replace(self, backbone=backbone, size=Size(**told.get("size", {})))
+        return self._on(backbone) if self.backbone == DEFAULT else self
 
 
 def train(
@@ -109,6 +146,8 @@ def train(
         the parent does not know the log's tokens, or there is nothing to learn from.
     """
     config = config or TrainConfig()
+    if parent_id is not None:
+        config = config.going_on_from(home, parent_id)
     settings = {**asdict(config), "parent": parent_id}
     with tracked(home, dataset_id, settings, analyst=analyst, told=told) as tracker:
         model = _train(home, dataset_id, tracker, parent_id, config, model_id or tracker.id, note)
@@ -151,7 +190,7 @@ def fit(
     parts = log.parts(encoder.tokenizer)
     file = home.checkpoints / _name(log, encoder, config)
     checkpoint = Checkpoint(file if resumable else None)
-    if parent_id is None:
+    if parent_id is None and not encoder.classifies:
         pretrain(
             encoder, parts, config.pretrain, seed=config.seed, report=told, checkpoint=checkpoint
         )
@@ -188,7 +227,7 @@ def _train(
         "model": model_id,
         "dataset": dataset_id,
         "sequences": len(log.sequences),
-        "note": note,
+        "note": " ".join(filter(None, [note, _reading(encoder, fitted.taught)])),
         **asdict(config),
         "layout": encoder.layout,  # of the parent, where there is one
         **_versions(),
@@ -254,16 +293,18 @@ def _register(home: Home, model: Model, analyst: str) -> None:
 
 def _start(home: Home, log: Log, parent_id: str | None, config: TrainConfig) -> Encoder:
     if parent_id is None:
-        return Encoder.create(
-            log.fit_tokenizer(),
-            layout=config.layout,
-            max_events=log.mapping.sequence.max_events,
-            size=config.size,
-            seed=config.seed,
-        )
+        if log.bags is None and config.backbone not in SIZES:
+            raise BadInput(
+                "A text back-bone learns from verdicts or labels, and there are none yet. "
+                "Pre-train a behaviour back-bone first: its unusualness fills the queue."
+            )
+        return create_encoder(
+            config.backbone, log.fit_tokenizer(), log.mapping,
+            layout=config.layout, size=config.size, seed=config.seed,
+        )  # fmt: skip
     if log.bags is None:
         raise BadInput("There are no verdicts or labels yet, so there is nothing to learn from.")
-    encoder = Encoder.load(home.model_dir(parent_id))
+    encoder = load_encoder(home.model_dir(parent_id))
     log.check_known(encoder.tokenizer, parent_id)
     return encoder
 
@@ -299,6 +340,19 @@ def _judge(home: Home, log: Log, encoder: Encoder, learned: Lesson) -> tuple[flo
     }
     before = active_on(home, log, whole.of("test"))
     return threshold, metrics if before is None else {**metrics, "active": before}
+
+
+def _reading(encoder: Encoder, taught: Lesson | None) -> str:
+    """Say on the card what a text back-bone could not read at once."""
+    if not isinstance(encoder, TextEncoder) or taught is None:
+        return ""
+    batch = taught.batch
+    windows, cut = encoder.overlong(batch)
+    return (
+        f"It reads events as text, {encoder.limit} sub-words at once. Of {len(batch):,} sequences, "
+        f"{windows:,} are longer and are read in windows, of which the highest counts; of {cut:,}, "
+        "a profile or an event is too long by itself and is cut."
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -114,25 +114,11 @@ class Encoder(nn.Module):
         BadInput
             If a file is missing or damaged, or weights and vocabulary do not belong together.
         """
-        config = read_json(folder / "config.json")
-        tokenizer = Tokenizer.load(folder)
-        if config.get("vocabulary_digest") != tokenizer.digest:
-            raise BadInput(f"The weights in {folder} were made with another vocabulary.")
-        if not {"layout", "max_events"} <= set(config):
-            raise BadInput(f"{folder} is not a model of Spoor: its config.json names no layout.")
+        config, tokenizer = read_parts(folder)
         architecture = (config.get("architectures") or [""])[0]
         kinds = {"BertForMaskedLM": BertForMaskedLM}
         kind: Any = kinds.get(architecture, BertForSequenceClassification)
-        try:
-            bert, loading = kind.from_pretrained(
-                folder, local_files_only=True, output_loading_info=True
-            )
-        except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-            raise BadInput(f"The model in {folder} cannot be loaded: {error}.") from error
-        if loading["missing_keys"]:
-            # Hugging Face would draw them at random, with a warning.
-            raise BadInput(f"The weights in {folder} lack {min(loading['missing_keys'])}.")
-        return cls(bert, tokenizer).eval()
+        return cls(read_weights(kind, folder), tokenizer).eval()
 
     def save(self, folder: Path) -> None:
         """Write ``config.json``, ``model.safetensors`` and the tokenizer's files."""
@@ -157,6 +143,10 @@ class Encoder(nn.Module):
         classifier = BertForSequenceClassification(self.bert.config)
         classifier.bert.load_state_dict(self.bert.bert.state_dict(), strict=False)
         return Encoder(classifier, self.tokenizer).to(self.device)
+
+    def reads(self, batch: Batch) -> npt.NDArray[np.bool_]:
+        """Return which of the batch's tokens can move the output, (T,): all but [CLS]."""
+        return batch.field > 0
 
     def cost(self, batch: Batch) -> npt.NDArray[np.int64]:
         """Return the positions each sequence takes in the encoder, (N,)."""
@@ -247,3 +237,40 @@ class Encoder(nn.Module):
             "inputs_embeds": summed,
             "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
         }, flat_places
+
+
+def read_parts(folder: Path) -> tuple[dict[str, Any], Tokenizer]:
+    """Read a model's ``config.json`` and tokenizer, and refuse them if they are not of one model.
+
+    Raises
+    ------
+    BadInput
+        If a file is missing or damaged, or weights and vocabulary do not belong together.
+    """
+    config = read_json(folder / "config.json")
+    tokenizer = Tokenizer.load(folder)
+    if config.get("vocabulary_digest") != tokenizer.digest:
+        raise BadInput(f"The weights in {folder} were made with another vocabulary.")
+    if not {"layout", "max_events"} <= set(config):
+        raise BadInput(f"{folder} is not a model of Spoor: its config.json names no layout.")
+    return config, tokenizer
+
+
+def read_weights(kind: Any, folder: Path) -> PreTrainedModel:
+    """Read the weights in `folder` as a stock model of `kind`.
+
+    Raises
+    ------
+    BadInput
+        If they are missing, damaged or not complete.
+    """
+    try:
+        model, loading = kind.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+        raise BadInput(f"The model in {folder} cannot be loaded: {error}.") from error
+    if loading["missing_keys"]:
+        # Hugging Face would draw them at random, with a warning.
+        raise BadInput(f"The weights in {folder} lack {min(loading['missing_keys'])}.")
+    return cast(PreTrainedModel, model)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from core.batch import Batch
+from core.model.backbone import load_encoder
 from core.model.encoder import Encoder
 from core.model.inference import probabilities
 from core.model.unusualness import Unusualness
@@ -39,7 +40,7 @@ class Scorer:
             If a part is missing or damaged, or the parts do not belong together.
         """
         device = device or best_device()
-        encoder = Encoder.load(folder).to(device)
+        encoder = load_encoder(folder).to(device)
         if device.type == "cuda":
             encoder = encoder.to(torch.bfloat16)
         unusualness = None if encoder.classifies else Unusualness.load(folder)

@@ -190,3 +190,7 @@ def test_a_search_of_settings_ends_in_a_candidate(seeded_home: Home) -> None:
     assert found["model"] in [one["id"] for one in run("models")["models"]]
     assert "at least one trial" in refused("tune", "small", "--trials", 0)
     run("tune", "small", "--trials", 1, "--sampler", "magic", code=2)
+
+
+def test_a_back_bone_that_does_not_exist_is_refused(seeded_home: Home) -> None:
+    assert "Back-bones: behaviour-small" in refused("train", "small", "--backbone", "magic")

@@ -39,7 +39,7 @@ def test_the_trials_of_a_search_are_drawn_and_the_best_is_named(open_page, seede
     said = "\n".join(block.value for block in app.markdown)
     assert "4 trials: 2 finished, 1 given up early, 1 failed." in said
     assert "Best: trial 1, validation average precision 0.900" in said
-    assert "learning rate, fine-tuning 0.002" in said
+    assert "fine-tuning learning rate 0.002" in said
     assert len(app.get("plotly_chart")) == 3  # two of the search, and the trainings overlaid
     compared = next(one for one in app.multiselect if one.label == "Compare")
     assert len(compared.options) == 2  # a trial is no training of its own

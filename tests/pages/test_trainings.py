@@ -4,6 +4,7 @@ import pytest
 
 from core.errors import Cancelled
 from core.govern.tracking import tracked
+from core.store import jobs
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
 
@@ -44,3 +45,12 @@ def test_another_curve_can_be_chosen(open_page, seeded_home):
     compared = next(one for one in app.multiselect if one.label == "Compare")
     assert not compared.set_value([]).run().exception
     assert not app.get("plotly_chart")
+
+
+def test_a_back_bone_can_be_named(open_page, seeded_home):
+    app = open_page("train", dataset="small")
+    next(one for one in app.selectbox if one.label == "Back-bone").set_value("behaviour-base")
+    next(one for one in app.button if one.label == "Train a candidate").click().run()
+    with seeded_home.engine.connect() as con:
+        asked = jobs.newest(con).iloc[0]["arguments"]
+    assert asked["backbone"] == "behaviour-base"

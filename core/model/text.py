@@ -1,0 +1,329 @@
+"""The text back-bone: events as sentences, read by any Hugging Face sequence classifier.
+
+Every token of a `Batch` has a fixed phrase (``amount~20-50`` is "amount 20-50"), an event is the
+sentence of its tokens' phrases, and the profile opens the text. So each sub-word comes from one
+token of one event, and a hidden token is the checkpoint's own mask. What is missing is not said,
+nor are most facts about single events: the profile sums them up, and texts are short.
+
+A text longer than the checkpoint reads is cut between events into windows that all open with the
+profile; the window with the highest score speaks for the sequence, as the highest of its sequences
+does for an actor.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import transformers
+from torch import Tensor
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from core.batch import MASK, Batch
+from core.errors import BadInput
+from core.fields import MISSING
+from core.model.batching import BUDGET, by_length
+from core.model.encoder import (
+    ID2LABEL,
+    POSITIVE,
+    Encoder,
+    Measure,
+    read_parts,
+    read_weights,
+    surprise,
+)
+from core.tokens import Tokenizer
+
+LAYOUT: Final = "text"
+SUBWORDS: Final = "subwords"  # folder of the checkpoint's own tokenizer: both have a vocab.json
+PROFILE_SHARE: Final = 0.5  # of a window at most
+TRAINED_WINDOWS: Final = 4  # of one sequence drawn into a step
+
+Ids = npt.NDArray[np.int64]
+
+
+class TextEncoder(Encoder):
+    """A sequence classifier over text, with the interface of the behaviour encoder."""
+
+    def __init__(
+        self, bert: PreTrainedModel, tokenizer: Tokenizer, subwords: PreTrainedTokenizerBase
+    ) -> None:
+        super().__init__(bert, tokenizer)
+        self.subwords = subwords
+        self.limit = _limit(bert, subwords)
+        self.said = np.array([False, *(f.name in bert.config.said for f in tokenizer.fields)])
+        self.phrases = self._phrases()
+
+    @classmethod
+    def of_checkpoint(
+        cls, name: str, tokenizer: Tokenizer, *, said: Sequence[str], max_events: int, seed: int
+    ) -> "TextEncoder":
+        """Return a checkpoint with a new head.
+
+        Parameters
+        ----------
+        name
+            Directory of the checkpoint, or its name on the Hugging Face hub.
+        said
+            Names of the fields whose tokens are said.
+
+        Raises
+        ------
+        BadInput
+            If there is no such checkpoint, it cannot be reached, or it is no encoder of text.
+        """
+        torch.manual_seed(seed)  # of the head
+        settings: dict[str, Any] = {
+            "id2label": ID2LABEL,
+            "label2id": {label: number for number, label in ID2LABEL.items()},
+            "ignore_mismatched_sizes": True,  # a checkpoint may have had a head of other classes
+        }
+        local = Path(name).is_dir()
+        try:
+            with _quiet():  # a new head is what is wanted here
+                subwords = AutoTokenizer.from_pretrained(name, local_files_only=local)
+                bert = AutoModelForSequenceClassification.from_pretrained(
+                    name, local_files_only=local, **settings
+                )
+        except Exception as error:  # what the hub's client raises has no common base
+            raise BadInput(_unreachable(name, error)) from error
+        _check_subwords(name, subwords)
+        bert.config.pad_token_id = subwords.pad_token_id
+        added = {
+            "layout": LAYOUT,
+            "max_events": max_events,
+            "said": list(said),
+            "vocabulary_digest": tokenizer.digest,
+        }
+        for key, value in added.items():
+            setattr(bert.config, key, value)
+        return cls(bert, tokenizer, subwords)
+
+    @classmethod
+    def load(cls, folder: Path) -> "TextEncoder":
+        """Read an encoder that `save` wrote.
+
+        Raises
+        ------
+        BadInput
+            If a file is missing or damaged, or the parts do not belong together.
+        """
+        _, tokenizer = read_parts(folder)
+        bert = read_weights(AutoModelForSequenceClassification, folder)
+        try:
+            subwords = AutoTokenizer.from_pretrained(folder / SUBWORDS, local_files_only=True)
+        except Exception as error:  # the libraries raise nothing narrower
+            raise BadInput(f"The tokenizer in {folder / SUBWORDS} cannot be read.") from error
+        if len(subwords) > bert.config.vocab_size:
+            raise BadInput(f"The weights in {folder} were made with other sub-words.")
+        return cls(bert, tokenizer, subwords).eval()
+
+    def save(self, folder: Path) -> None:
+        """Write the stock model's files, the tokenizer's, and those of the sub-words."""
+        super().save(folder)
+        self.subwords.save_pretrained(folder / SUBWORDS)
+
+    @property
+    def classifies(self) -> bool:
+        """Always: a checkpoint is fine-tuned on labels, never pre-trained on the log."""
+        return True
+
+    def with_classifier(self, seed: int) -> "TextEncoder":
+        """Return this encoder: it has its head."""
+        return self
+
+    def reads(self, batch: Batch) -> npt.NDArray[np.bool_]:
+        """Return which of the batch's tokens are said, (T,)."""
+        has_words = np.array([len(phrase) > 0 for phrase in self.phrases])
+        said: npt.NDArray[np.bool_] = self.said[batch.field] & has_words[batch.ids]
+        return said
+
+    def cost(self, batch: Batch) -> Ids:
+        """Return the sub-words each sequence takes, in all of its windows, (N,)."""
+        total = np.zeros(len(batch), dtype=np.int64)
+        for row, window in self._windows(batch):
+            total[row] += len(window)
+        return total
+
+    def render(self, batch: Batch) -> list[str]:
+        """Return the text of each sequence, as the checkpoint reads it; windows on lines."""
+        texts: list[list[str]] = [[] for _ in range(len(batch))]
+        for row, window in self._windows(batch):
+            texts[row].append(cast(str, self.subwords.decode(window)))
+        return ["\n".join(windows) for windows in texts]
+
+    def overlong(self, batch: Batch) -> tuple[int, int]:
+        """Count the sequences read in several windows, and those of which words are cut off."""
+        windows = np.bincount([row for row, _ in self._windows(batch)], minlength=len(batch))
+        room = self.limit - 2
+        share = int(PROFILE_SHARE * room)
+        cut = sum(
+            len(profile) > share
+            or max(map(len, events), default=0) > room - min(len(profile), share)
+            for profile, *events in self._sentences(batch)
+        )
+        return int((windows > 1).sum()), cut
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the logits of the classes, (N, 2): those of the window with the highest score."""
+        found = list(self._windows(batch))
+        if self.training:
+            found = _drawn(found)
+        owner = np.array([row for row, _ in found])
+        lengths = np.array([len(window) for _, window in found])
+        batches = by_length(lengths)
+        parts = [self._logits([found[i][1] for i in index]) for index in batches]
+        order = torch.from_numpy(np.argsort(np.concatenate(batches))).to(self.device)
+        logits = torch.cat(parts)[order]  # (W, 2)
+        margin = (logits[:, POSITIVE] - logits[:, 1 - POSITIVE]).detach().float().cpu().numpy()
+        by_score = np.lexsort([margin, owner])
+        highest = by_score[np.append(np.diff(owner[by_score]) > 0, True)]  # one per sequence
+        return logits[torch.from_numpy(highest).to(self.device)]
+
+    def masked(
+        self,
+        batch: Batch,
+        hidden: npt.NDArray[np.bool_],
+        *,
+        measured: npt.NDArray[np.bool_] | None = None,
+        measure: Measure = surprise,
+    ) -> Tensor:
+        """Refuse: a text back-bone predicts no tokens."""
+        raise BadInput("A text back-bone is not pre-trained on a log; use a behaviour back-bone.")
+
+    def _logits(self, windows: list[Ids]) -> Tensor:
+        longest = max(len(window) for window in windows)
+        ids = np.full((len(windows), longest), self.subwords.pad_token_id, dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for row, window in enumerate(windows):
+            ids[row, : len(window)] = window
+            mask[row, : len(window)] = 1
+        inputs = {"input_ids": ids, "attention_mask": mask}
+        given = {name: torch.from_numpy(part).to(self.device) for name, part in inputs.items()}
+        return cast(Tensor, self.bert(**given).logits)
+
+    def _phrases(self) -> list[Ids]:
+        """Return the sub-words of every token of the vocabulary; of some there are none."""
+        words = [""] * len(self.tokenizer)
+        for number, field in enumerate(self.tokenizer.fields):
+            start, end = self.tokenizer.starts[number], self.tokenizer.ends[number]
+            if field.name not in self.bert.config.said:
+                continue
+            for token in range(start, end):
+                if token - start != MISSING:
+                    words[token] = phrase(field.name, self.tokenizer.tokens[token])
+        # With a space in front, as inside a sentence: byte-pair vocabularies tell the two apart.
+        encoded = self.subwords([f" {one}" for one in words], add_special_tokens=False)
+        found = [
+            np.asarray(ids if word else [], dtype=np.int64)
+            for ids, word in zip(encoded["input_ids"], words, strict=True)
+        ]
+        found[MASK] = np.array([self.subwords.mask_token_id], dtype=np.int64)
+        return found
+
+    def _sentences(self, batch: Batch) -> Iterator[list[Ids]]:
+        """Give the sentences of each sequence: its profile's, then those of its events."""
+        stop = np.asarray(self.subwords(".", add_special_tokens=False)["input_ids"], dtype=np.int64)
+        said = self.said[batch.field]
+        for row in range(len(batch)):
+            part = slice(batch.offsets[row], batch.offsets[row + 1])
+            sentences: list[list[Ids]] = [[] for _ in range(int(batch.positions[row]))]
+            for token, event, is_said in zip(
+                batch.ids[part], batch.event[part], said[part], strict=True
+            ):
+                if is_said:
+                    sentences[event].append(self.phrases[token])
+            yield [np.concatenate([*phrases, stop]) for phrases in sentences]
+
+    def _windows(self, batch: Batch) -> Iterator[tuple[int, Ids]]:
+        """Give the windows of each sequence, in order, with its row."""
+        opening = np.array([self.subwords.cls_token_id], dtype=np.int64)
+        closing = np.array([self.subwords.sep_token_id], dtype=np.int64)
+        room = self.limit - 2
+        for row, (profile, *events) in enumerate(self._sentences(batch)):
+            for window in _packed(profile[: int(PROFILE_SHARE * room)], events, room):
+                yield row, np.concatenate([opening, window, closing])
+
+
+def phrase(field: str, token: str) -> str:
+    """Return a token in as few words as tell it: ``gap~2s-5s`` is "gap 2s-5s".
+
+    A part of a word from free text goes without the name of its column.
+    """
+    value = token.removeprefix(field)
+    if value.startswith(":"):
+        return value[1:].removeprefix("##")
+    value = re.sub(r"^[=~]", "", value).replace(">=", "over ").replace("<", "under ")
+    return f"{re.sub(r'[_.]+', ' ', field)} {value}"
+
+
+def _packed(profile: Ids, events: list[Ids], room: int) -> Iterator[Ids]:
+    """Give windows of at most `room` sub-words: the profile, then as many events as fit.
+
+    An event that is longer than a window by itself is cut.
+    """
+    window, length = [profile], len(profile)
+    for event in events:
+        cut = event[: room - len(profile)]
+        if length + len(cut) > room:
+            yield np.concatenate(window)
+            window, length = [profile], len(profile)
+        window.append(cut)
+        length += len(cut)
+    yield np.concatenate(window)
+
+
+def _drawn(found: list[tuple[int, Ids]]) -> list[tuple[int, Ids]]:
+    """Draw at most `TRAINED_WINDOWS` windows of each sequence."""
+    kept: dict[int, list[int]] = {}
+    for place in torch.randperm(len(found)).tolist():
+        rows = kept.setdefault(found[place][0], [])
+        if len(rows) < TRAINED_WINDOWS:
+            rows.append(place)
+    return [found[place] for place in sorted(chain.from_iterable(kept.values()))]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    before = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(before)
+
+
+def _limit(bert: PreTrainedModel, subwords: PreTrainedTokenizerBase) -> int:
+    """Return the sub-words the checkpoint reads at once, at most one batch of them."""
+    positions = getattr(bert.config, "max_position_embeddings", BUDGET)
+    return int(min(subwords.model_max_length, positions, BUDGET))
+
+
+def _check_subwords(name: str, subwords: PreTrainedTokenizerBase) -> None:
+    needed = ("pad_token", "mask_token", "cls_token", "sep_token")
+    lacking = [one for one in needed if getattr(subwords, one, None) is None]
+    if lacking:
+        raise BadInput(
+            f"'{name}' cannot be a text back-bone: its tokenizer has no {', no '.join(lacking)}. "
+            "Encoders such as BERT, MiniLM, RoBERTa and ModernBERT have them."
+        )
+
+
+def _unreachable(name: str, error: Exception) -> str:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if Path(name).is_dir():
+        return f"The folder {name} holds no checkpoint of a sequence classifier: {reason}"
+    return (
+        f"The back-bone '{name}' is no folder here, and was not reached on the Hugging Face hub "
+        f"({reason}). Give the folder of a downloaded checkpoint: text:DIRECTORY."
+    )
