@@ -120,9 +120,16 @@ def import_(
     if into is None and name is None and given is None and (known := dataset_of(place, file)):
         into = known.id
         told(0.0, f"adding what is new to '{into}'")
+    before = 0
+    if into is not None:
+        with place.engine.connect() as con:
+            before = datasets.get(con, into).accepted
     dataset = import_log(place, file, mapping=given, name=name, into=into, progress=told)
     counts = ("read", "accepted", "rejected", "duplicate", "actors", "sequences")
-    answer({"dataset": dataset.id, **{c: getattr(dataset, c) for c in counts}}, as_json)
+    added = dataset.accepted - before
+    answer(
+        {"dataset": dataset.id, "added": added, **{c: getattr(dataset, c) for c in counts}}, as_json
+    )
 
 
 @verb("labels")

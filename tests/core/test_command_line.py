@@ -169,6 +169,22 @@ def test_a_corrupt_model_directory_is_refused(seeded_home: Home) -> None:
     assert "finetuned" in refused("score", "finetuned", "small")
 
 
+def test_the_same_file_again_adds_what_is_new(seeded_home: Home, tmp_path: Path) -> None:
+    log = tmp_path / "grows.csv"
+    log.write_text("user,item\nu1,a\nu1,b\n")
+    first = run("import", log)
+    assert first["added"] == 2
+    assert run("import", log) == {**first, "added": 0}
+    log.write_text("user,item\nu1,a\nu1,b\nu2,a\n")
+    grown = run("import", log)
+    assert (grown["dataset"], grown["added"], grown["accepted"]) == (first["dataset"], 1, 3)
+    assert run("import", log, "--name", "other")["dataset"] == "other"
+    other = tmp_path / "tuesday.csv"
+    other.write_text("user,item\nu3,a\n")
+    assert run("import", other, "--into", first["dataset"])["accepted"] == 4
+    assert "takes its mapping" in refused("import", other, "--into", "other", "--name", "x")
+
+
 def test_wrong_usage_exits_with_2() -> None:
     assert RUNNER.invoke(app, ["import"]).exit_code == 2
     assert RUNNER.invoke(app, ["nonsense"]).exit_code == 2
