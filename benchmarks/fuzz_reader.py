@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 from benchmarks.workbooks import rows_of, write_workbook
 from core.errors import BadInput
 from core.logs.engine import connect, scratch_folder
-from core.logs.events import create_preview
+from core.logs.events import create_events
 from core.logs.lines import RESERVED
 from core.logs.mapping import Format, Mapping
 from core.logs.proposal import complete
@@ -64,7 +64,7 @@ def _count(con: duckdb.DuckDBPyConnection, source: Source) -> int | None:
     """Count the rows as an import does, with the mapping proposed or a plain one."""
     for mapping in (None, _as_actor(source.columns[0])):
         try:
-            counts = create_preview(con, complete(con, source, mapping))
+            counts = create_events(con, complete(con, source, mapping))
         except BadInput:
             continue
         return counts.accepted + counts.rejected + counts.duplicate

@@ -1,12 +1,13 @@
 # ruff: noqa: N999 - run as a module, never imported
-"""Import of a generated log beside a bare DuckDB that only reads, sorts and writes it.
+"""Import of a generated log beside a bare DuckDB, and beside pandas computing the same facts.
 
     python -m benchmarks.import --events 10_000_000
 
 Each runs in a process of its own, in turns, so that peak memory and a noisy machine count alike.
 The bare rival does `read_csv -> sort by user and time -> write Parquet` with types guessed by
-DuckDB. Spoor's import also checks every row, cuts sequences, computes all facts and profiles, and
-measures quality; `inspect` looks at the same file.
+DuckDB. The pandas rival computes the facts of every event with vectorised operations and writes
+them; `tests/test_benchmarks.py` holds its values against Spoor's. Spoor's import also checks every
+row, cuts sequences, profiles them, and measures quality; `inspect` looks at the same file.
 """
 
 import argparse
@@ -20,6 +21,8 @@ import time
 from pathlib import Path
 
 import duckdb
+import numpy as np
+import pandas as pd
 
 ROUNDS = 3
 SEED = 20261122
@@ -52,6 +55,63 @@ def bare(log: Path, folder: Path) -> None:
     )
 
 
+def pandas_facts(log: Path) -> pd.DataFrame:
+    """Return the events by user and time with the facts that Spoor computes of each."""
+    names = {"user_id": "actor", "product_id": "item", "event_type": "action", "price": "amount"}
+    table = pd.read_csv(log, usecols=[*names, "event_time"], engine="pyarrow").rename(columns=names)
+    table["ts"] = pd.to_datetime(table.pop("event_time"), format="%Y-%m-%d %H:%M:%S UTC")
+    table["row"] = np.arange(1, len(table) + 1)
+    table = table.sort_values(["actor", "ts", "row"], ignore_index=True)
+    own = table.groupby("actor", sort=False)
+    table["nth"] = own.cumcount() + 1
+    table["gap"] = own["ts"].diff().dt.total_seconds()
+    for name, window in {"burst_10s": "10s", "burst_1m": "60s", "actor_1h": "3600s"}.items():
+        table[name] = _trailing(table.assign(one=1), "actor", "one", window)
+    table["hour"] = table["ts"].dt.hour
+    changed = own["action"].shift() != table["action"]
+    table["repeat_action"] = table.groupby(["actor", changed.cumsum()], sort=False).cumcount() + 1
+    table["same_item"] = own["item"].shift() == table["item"]
+    pair = table.groupby(["actor", "item"], sort=False)
+    table["item_own"] = pair.cumcount() + 1
+    hour = pd.Timedelta(hours=1)
+    begins = ~(pair["ts"].diff() <= hour)
+    ends = ~(pair["ts"].shift(-1) - table["ts"] <= hour)
+    table["begins"], table["ends"] = begins.astype(int), ends.astype(int)
+    table["items_1h"] = _staying(table, "actor")
+    pair_sum, pair_count = pair["amount"].cumsum() - table["amount"], table["item_own"] - 1
+    table["pair_sum"], table["pair_count"] = pair_sum, pair_count
+    table = table.sort_values(["item", "ts", "row"], ignore_index=True)
+    of_item = table.groupby("item", sort=False)
+    nth = of_item.cumcount() + 1
+    table["item_seen"] = nth - table["item_own"]
+    table["item_events_1h"] = _trailing(table.assign(one=1), "item", "one", "3600s")
+    table["item_actors_1h"] = _staying(table, "item")
+    table["item_ratio_1h"] = table["item_events_1h"] / table["item_actors_1h"]
+    others = of_item["amount"].cumsum() - table["amount"] - table["pair_sum"]
+    usual = others / (nth - 1 - table["pair_count"])
+    table["amount_vs_item"] = (table["amount"] / usual).round(6)
+    table = table.drop(columns=["begins", "ends", "pair_sum", "pair_count"])
+    return table.sort_values(["actor", "ts", "row"], ignore_index=True)
+
+
+def _trailing(table: pd.DataFrame, group: str, column: str, window: str) -> np.ndarray:
+    """Sum `column` over the group's events of the trailing time; `table` is sorted by both."""
+    rolling = table.groupby(group, sort=False).rolling(window, on="ts", closed="both")
+    return rolling[column].sum().to_numpy()
+
+
+def _staying(table: pd.DataFrame, group: str) -> np.ndarray:
+    """Count distinct values of the trailing hour: stays that began, without those that ended."""
+    kept = table.groupby(group, sort=False)
+    ended = kept["ends"].cumsum() - _trailing(table, group, "ends", "3600s")
+    return (kept["begins"].cumsum() - ended).to_numpy()
+
+
+def pandas_rival(log: Path, folder: Path) -> None:
+    """Read, compute the facts of events, write."""
+    pandas_facts(log).to_parquet(folder / "pandas.parquet", compression="zstd")
+
+
 def spoor(log: Path, folder: Path) -> None:
     """Import with all facts."""
     from core.logs.importing import import_log
@@ -61,6 +121,15 @@ def spoor(log: Path, folder: Path) -> None:
     assert dataset.accepted + dataset.rejected + dataset.duplicate == dataset.read
 
 
+def spoor_own(log: Path, folder: Path) -> None:
+    """Import with the facts of each actor's own events only."""
+    from core.logs.importing import import_log
+    from core.logs.mapping import Mapping
+    from core.store.home import open_home
+
+    import_log(open_home(folder / "home"), log, mapping=Mapping(facts="actor"))
+
+
 def inspect(log: Path, folder: Path) -> None:
     """Look at the beginning."""
     from core.logs.proposal import inspect_log
@@ -68,7 +137,13 @@ def inspect(log: Path, folder: Path) -> None:
     inspect_log(log)
 
 
-WAYS = {"bare": bare, "spoor": spoor, "inspect": inspect}
+WAYS = {
+    "bare": bare,
+    "spoor": spoor,
+    "own facts": spoor_own,
+    "pandas": pandas_rival,
+    "inspect": inspect,
+}
 
 
 def measured(way: str, log: Path) -> dict[str, float]:
@@ -83,6 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--ways", choices=WAYS, nargs="+", default=list(WAYS))
     parser.add_argument("--way", choices=WAYS, help="run this one only, in this process")
     parser.add_argument("--log", type=Path)
     asked = parser.parse_args()
@@ -96,8 +172,10 @@ def main() -> None:
             return
         log = Path(name) / "log.csv"
         generate(asked.events, log)
-        rounds = [{way: measured(way, log) for way in WAYS} for _ in range(asked.rounds)]
-        for way in WAYS:
+        rounds = [
+            {way: measured(way, log) for way in ["bare", *asked.ways]} for _ in range(asked.rounds)
+        ]
+        for way in rounds[0]:
             seconds = statistics.median(found[way]["seconds"] for found in rounds)
             peak = statistics.median(found[way]["peak_gb"] for found in rounds)
             ratio = statistics.median(

@@ -102,15 +102,25 @@ def import_(
     file: Path,
     mapping: Annotated[Path | None, typer.Option("--mapping", help="JSON mapping.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the data set.")] = None,
+    into: Annotated[
+        str | None, typer.Option("--into", help="Data set to add to what it does not hold yet.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a log as a data set."""
-    from core.logs.importing import import_log
+    """Import a log as a data set, or add what is new in it to one.
+
+    A file that was imported before adds to its data set, unless a name or a mapping is given.
+    """
+    from core.logs.importing import dataset_of, import_log
     from core.logs.mapping import parse_mapping
 
     given = None if mapping is None else parse_mapping(_text_of(mapping))
-    dataset = import_log(open_home(home), file, mapping=given, name=name, progress=told)
+    place = open_home(home)
+    if into is None and name is None and given is None and (known := dataset_of(place, file)):
+        into = known.id
+        told(0.0, f"adding what is new to '{into}'")
+    dataset = import_log(place, file, mapping=given, name=name, into=into, progress=told)
     counts = ("read", "accepted", "rejected", "duplicate", "actors", "sequences")
     answer({"dataset": dataset.id, **{c: getattr(dataset, c) for c in counts}}, as_json)
 
@@ -166,6 +176,13 @@ def train(
         Literal["actor", "time"],
         typer.Option("--split-by", help="Test on a random part of the actors or the last seen."),
     ] = "actor",
+    method: Annotated[
+        Literal["full", "lora", "head"],
+        typer.Option("--method", help="Fine-tune all weights, low-rank additions or the head."),
+    ] = "full",
+    adversarial: Annotated[
+        bool, typer.Option("--adversarial", help="Also learn from perturbed copies.")
+    ] = False,
     seed: SeedOption = 0,
     analyst: AnalystOption = "analyst",
     home: HomeOption = None,
@@ -176,7 +193,13 @@ def train(
     from core.govern.training import train as train_model
 
     config = TrainConfig.of(
-        seed=seed, epochs=epochs, layout=layout, split_by=split_by, backbone=backbone
+        seed=seed,
+        epochs=epochs,
+        layout=layout,
+        split_by=split_by,
+        backbone=backbone,
+        method=method,
+        adversarial=adversarial,
     )
     opened = open_home(home)
     model = train_model(
@@ -280,6 +303,29 @@ def evaluate(
     answer(evaluate_model(opened, model, dataset, split=split, capacity=capacity), as_json)
 
 
+@verb("robustness")
+def robustness(
+    model: str,
+    dataset: str,
+    perturbation: Annotated[
+        list[str] | None, typer.Option("--perturbation", help="Only this one; can be repeated.")
+    ] = None,
+    seed: SeedOption = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how scores move under small changes, and how much abuse hides among normal events."""
+    from core.govern.robustness import measure_robustness
+
+    opened = open_home(home)
+    answer(
+        measure_robustness(
+            opened, model, dataset, perturbations=perturbation, seed=seed, progress=told
+        ),
+        as_json,
+    )
+
+
 @verb("explain")
 def explain(
     model: str, dataset: str, sequence: str, home: HomeOption = None, as_json: JsonOption = False
@@ -376,6 +422,24 @@ def queue(dataset: str, home: HomeOption = None, as_json: JsonOption = False) ->
         datasets.get(con, dataset)
         frame = cases.queue(con, dataset)[columns]
     answer({"cases": records(frame)}, as_json)
+
+
+@verb("ask")
+def ask(
+    dataset: str,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="random, margin or outlier_then_margin.")
+    ] = "outlier_then_margin",
+    size: Annotated[int, typer.Option("--size", help="How many actors.")] = 25,
+    seed: SeedOption = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add to the queue the actors whose verdicts would teach the next model most."""
+    from core.review.asking import ask as ask_about
+
+    asked = ask_about(open_home(home), dataset, strategy, size, seed=seed)
+    answer({"added": len(asked), "cases": records(asked)}, as_json)
 
 
 @verb("verdict")

@@ -1,6 +1,6 @@
 """Sequences as the model takes them: ragged tokens, without padding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -84,7 +84,21 @@ class Batch:
         return padded
 
 
-def usual_share(batch: Batch, size: int) -> npt.NDArray[np.float64]:
-    """Return the share of the batch's sequences that contain each token, (size,)."""
-    pairs = np.unique(batch.owner * size + batch.ids)
-    return np.bincount(pairs % size, minlength=size) / len(batch)
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Return the sequences of several batches as one."""
+    parts = ([getattr(batch, name) for batch in batches] for name in ("ids", "field", "event"))
+    lengths = np.concatenate([batch.tokens for batch in batches])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids, field, event = (np.concatenate(part) for part in parts)
+    return Batch(ids, field, event, offsets)
+
+
+def usual_share(batches: Iterable[Batch], size: int) -> npt.NDArray[np.float64]:
+    """Return the share of the sequences that contain each token, (size,)."""
+    containing = np.zeros(size)
+    sequences = 0
+    for batch in batches:
+        pairs = np.unique(batch.owner * size + batch.ids)
+        containing += np.bincount(pairs % size, minlength=size)
+        sequences += len(batch)
+    return containing / sequences

@@ -24,7 +24,7 @@ BEAT: Final = 5.0  # seconds between signs of life
 TOLD: Final = 0.3  # seconds between two reports of progress
 IDLE: Final = 900.0  # seconds without work after which a worker started by a page ends
 NICENESS: Final = 10  # so that a click in the page never waits for a batch
-SETTINGS: Final = ("seed", "epochs", "backbone")  # of a training, that a page may set
+SETTINGS: Final = ("seed", "epochs", "backbone", "method")  # of a training, that a page may set
 ROOT: Final = Path(__file__).parent.parent
 
 
@@ -34,7 +34,7 @@ class Reporter:
     def __init__(self, home: Home, job: Job) -> None:
         self.home = home
         self.job = job
-        self.curve: list[dict[str, Any]] = []
+        self.curve = list(job.curve)  # of the worker before, where that was killed
         self.told = 0.0
 
     def progress(self, share: float, message: str) -> None:
@@ -45,6 +45,8 @@ class Reporter:
     def point(self, point: dict[str, Any]) -> None:
         """Report a point of a training curve; those without a loss only move the progress."""
         if "loss" in point:
+            again = (point["phase"], point.get("epoch"))
+            self.curve = [p for p in self.curve if (p["phase"], p.get("epoch")) != again]
             self.curve.append(point)
             self._tell(progress=point["progress"], message=point["phase"], curve=self.curve)
         else:
@@ -138,6 +140,7 @@ def _import(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
         Path(job.arguments["path"]),
         mapping=None if given is None else Mapping.model_validate(given),
         name=job.arguments.get("name"),
+        into=job.arguments.get("into"),
         progress=reporter.progress,
     )
     return {"dataset": dataset.id}
@@ -200,12 +203,22 @@ def _score(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     return {"run": run.id, "dataset": run.dataset_id, "sequences": run.sequences}
 
 
+def _robustness(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    reporter.progress(0.0, "loading the model")
+    from core.govern.robustness import measure_robustness
+
+    model_id, dataset_id = job.arguments["model"], job.arguments["dataset"]
+    report = measure_robustness(home, model_id, dataset_id, progress=reporter.progress)
+    return {"model": model_id, "dataset": dataset_id, "weakest": report["weakest"]}
+
+
 RUNNERS: Final[dict[str, Callable[[Home, Job, Reporter], dict[str, Any]]]] = {
     "demo": _demo,
     "import": _import,
     "train": _train,
     "tune": _tune,
     "score": _score,
+    "robustness": _robustness,
 }
 
 

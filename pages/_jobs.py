@@ -17,6 +17,7 @@ KINDS = {
     "train": "Training",
     "tune": "Searching settings",
     "score": "Scoring",
+    "robustness": "Measuring robustness",
 }
 
 

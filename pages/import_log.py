@@ -17,6 +17,7 @@ from pages._jobs import job_in_url, show_running
 from pages._mapping import draw_lengths, edit_kinds, edit_roles, edit_rule, edit_times
 from pages._outcome import draw_import_outcome
 from pages._quality import draw_first_rejected, draw_quality
+from pages._target import choose_target
 from pages._templates import choose_template, keep_template
 from pages._uploads import keep_upload, say_gone
 
@@ -101,6 +102,10 @@ drop = st.toggle(
     "Drop rows that repeat an earlier row (repetition is behaviour: usually keep)",
     first.mapping.duplicates == "drop",
 )
+others = st.toggle(
+    "Compare with what others do with the same item or device (off: faster on very large logs)",
+    first.mapping.facts == "all",
+)
 with refusals():
     decided = json.dumps(
         {
@@ -112,6 +117,7 @@ with refusals():
             "impute": impute,
             "mask": mask,
             "duplicates": "drop" if drop else "keep",
+            "facts": "all" if others else "actor",
         }
     )
     checked = look(path, changed, decided)
@@ -128,10 +134,13 @@ if not checked.preview.empty:
     st.dataframe(shown, hide_index=True, height="content", column_config=PREVIEW, placeholder="")
 keep_template(checked.mapping)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    name = st.text_input("Name of the data set", Path(path).name.split(".")[0], width=320)
-    blocked = running or "problem" in checked.quality
+    into = choose_target(path, first.columns["name"].tolist())
+    asked: dict[str, Any] = {"into": into}
+    if into is None:
+        name = st.text_input("Name of the data set", Path(path).name.split(".")[0], width=320)
+        asked = {"name": name or None, "mapping": checked.mapping.model_dump(mode="json")}
+    blocked = running or (into is None and "problem" in checked.quality)
     if st.button("Import", type="primary", icon=":material/download:", disabled=blocked):
-        mapping = checked.mapping.model_dump(mode="json")
-        enqueue("import", {"path": path, "name": name or None, "mapping": mapping})
+        enqueue("import", {"path": path, **asked})
         st.query_params.pop("file", None)
         st.rerun()

@@ -11,6 +11,7 @@ from core.store.models import Model
 from pages._common import ago, analyst, begin, enqueue, home, refusals, score_word, text
 from pages._jobs import show_running
 from pages._metrics import draw_judgement, held_out, too_few
+from pages._robustness import draw_robustness
 
 SHOWN = {"roc_auc": "ROC-AUC", "average_precision": "Average precision", "f1": "F1"}
 
@@ -48,7 +49,7 @@ def draw_card(model: Model) -> None:
 
 
 begin("Models")
-show_running(("train", "score"))
+show_running(("train", "score", "robustness"))
 with home().engine.connect() as con:
     known = models.all_models(con)
     active = models.active(con)
@@ -97,6 +98,7 @@ if chosen is not None:
             if st.button("Score", icon=":material/speed:"):
                 enqueue("score", {"model": which, "dataset": log})
                 st.rerun()
+        draw_robustness(chosen, logs["id"].tolist())
     with st.expander(f"Card of {chosen.id}"):
         draw_card(chosen)
 

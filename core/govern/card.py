@@ -34,8 +34,9 @@ def write_card(folder: Path, model: Model, training: dict[str, Any]) -> None:
 def _meaning(model: Model) -> str:
     if model.kind == "unusualness":
         return (
-            "how unusual a sequence is: the percentile of its mean masked-token surprise among "
-            "the training data. It is not a probability"
+            "how unusual a sequence is: the percentile, among the training data, of its strangest "
+            "event, its strangest fact and the rarity of its actions together. It is not a "
+            "probability"
         )
     return "the estimated probability that a sequence is abuse"
 
@@ -84,3 +85,5 @@ def _remarks(metrics: dict[str, Any]) -> Iterator[str]:
     if said:
         yield said
     yield from repeats(metrics["repeats"])
+    if "robustness" in metrics:
+        yield "Robustness:\n\n" + "\n".join(f"- {one}" for one in metrics["robustness"]["summary"])

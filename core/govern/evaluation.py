@@ -58,7 +58,6 @@ def evaluate(
     found = compare(
         log,
         tokenizer,
-        log.encode(tokenizer),
         score,
         threshold,
         split=split,
@@ -74,7 +73,6 @@ def evaluate(
 def compare(
     log: Log,
     tokenizer: Tokenizer,
-    batch: Batch,
     score: Score,
     threshold: float,
     *,
@@ -84,11 +82,6 @@ def compare(
 ) -> dict[str, Any]:
     """Judge a model and every baseline on exactly the same units of a labelled log.
 
-    Parameters
-    ----------
-    batch
-        Every sequence of the log as the model's `tokenizer` writes it.
-
     Returns
     -------
     ``metrics`` and ``baselines.NAME`` (see `core.model.metrics.judge`), ``differences.NAME``: by
@@ -97,7 +90,7 @@ def compare(
     """
     assert log.bags is not None
     held_out = log.bags.of(split)
-    scored = score(batch.take(held_out.rows))
+    scored = score(log.encode(tokenizer, held_out.rows))
     ours = _judge(log, held_out, held_out.maximum(scored), threshold, capacity, probability)
     rivals = judged(log, baselines_of(log, split), split=split, capacity=capacity)
     return {
@@ -150,7 +143,7 @@ def active_on(home: Home, log: Log, test: Bags) -> dict[str, Any] | None:
         tokenizer, score = _reader(home, active.id, log)
     except BadInput as error:
         return {"model": active.id, "refused": str(error)}
-    own = test.maximum(score(log.encode(tokenizer).take(test.rows)))
+    own = test.maximum(score(log.encode(tokenizer, test.rows)))
     probability = active.kind == "probability"
     judged = _judge(log, test, own, threshold, REVIEW_SHARE, probability)
     return {"model": active.id, **judged.report}

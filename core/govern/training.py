@@ -1,31 +1,38 @@
 """Training from end to end: a data set in, a registered candidate out."""
 
+import hashlib
+import json
 import platform
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import numpy as np
 import torch
 import transformers
 from sqlalchemy.exc import IntegrityError
 
-from core.batch import Batch, usual_share
+from core.batch import usual_share
 from core.errors import BadInput, NotFound
+from core.govern.adversarial import with_perturbed
 from core.govern.card import write_card
 from core.govern.evaluation import active_on, compare
 from core.govern.log import Log, SplitBy, read_log
+from core.govern.replay import Lesson, earlier, forgetting, lesson, precision_on, with_replay
 from core.govern.tracking import Tracker, tracked
+from core.model.adapting import Method
 from core.model.backbone import DEFAULT, SIZES, check_backbone, create_encoder, load_encoder
-from core.model.batching import Report
+from core.model.batching import Parts, Report
+from core.model.checkpoint import Checkpoint
 from core.model.encoder import Encoder, Layout, Size
 from core.model.files import read_json, write_json
 from core.model.finetune import FinetuneConfig, finetune
-from core.model.inference import raw_scores
+from core.model.inference import probabilities
 from core.model.metrics import stable_threshold
 from core.model.pretrain import PretrainConfig, pretrain
-from core.model.surprise import quantiles
 from core.model.text import TextEncoder
-from core.model.units import check_distinct
+from core.model.units import Bags, check_distinct
+from core.model.unusualness import Unusualness
 from core.scoring.engine import best_device
 from core.store import audit, models
 from core.store.home import Home, now, remove, writing
@@ -36,6 +43,7 @@ TEXT_FINETUNE: Final[dict[str, Any]] = {
     "learning_rate": 5e-5, "patience": 2, "batch_size": 16, "max_bag": 6,
 }  # fmt: skip
 TEXT_EPOCHS = 4
+CONTINUED = 1 / 3  # of the learning rate, where training goes on from a model
 UNUSUAL_SHARE = 0.02  # of the training data lie above the first threshold of an unlabelled model
 
 
@@ -50,6 +58,7 @@ class TrainConfig:
     seed: int = 0
     split_by: SplitBy = "actor"
     backbone: str = DEFAULT
+    adversarial: bool = False  # also fine-tune on perturbed copies of the training units
 
     @classmethod
     def of(
@@ -60,6 +69,8 @@ class TrainConfig:
         layout: Layout = "summed",
         split_by: SplitBy = "actor",
         backbone: str = DEFAULT,
+        method: Method = "full",
+        adversarial: bool = False,
     ) -> "TrainConfig":
         """Return the defaults with what a user may set; `epochs` holds for each phase.
 
@@ -68,7 +79,13 @@ class TrainConfig:
         BadInput
             If `epochs` is not positive, or there is no such back-bone.
         """
-        config = cls(layout=layout, seed=seed, split_by=split_by)._on(backbone)
+        config = cls(
+            layout=layout,
+            seed=seed,
+            split_by=split_by,
+            finetune=FinetuneConfig(method=method),
+            adversarial=adversarial,
+        )._on(backbone)
         if epochs is None:
             return config
         if epochs < 1:
@@ -139,22 +156,48 @@ def train(
     return model
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A trained encoder and what it was trained on."""
+
+    encoder: Encoder
+    parts: Parts  # every sequence of the log, as it reads them
+    taught: Lesson | None  # None without verdicts and labels
+    replayed: list[dict[str, Any]]  # how it fares on what its parent had learned
+    checkpoint: Checkpoint
+
+
 def fit(
-    home: Home, log: Log, config: TrainConfig, *, parent_id: str | None = None, told: Report
-) -> tuple[Encoder, Batch]:
-    """Return an encoder trained on a log, and the log's sequences as it reads them."""
+    home: Home,
+    log: Log,
+    config: TrainConfig,
+    *,
+    parent_id: str | None = None,
+    told: Report,
+    resumable: bool = True,
+) -> Fitted:
+    """Train an encoder on a log.
+
+    A `resumable` one leaves its checkpoint, until what became of it is stored.
+    """
     if log.bags is not None:
         log.bags.check_trainable()
-    encoder, batch = _start(home, log, parent_id, config)
-    if log.bags is not None:
-        check_distinct(batch, log.bags)
+    encoder = _start(home, log, parent_id, config)
+    taught = None if log.bags is None else lesson(log, encoder.tokenizer)
+    if taught is not None:
+        check_distinct(taught.batch, taught.bags)
     encoder.to(best_device())
+    parts = log.parts(encoder.tokenizer)
+    file = home.checkpoints / _name(log, encoder, config)
+    checkpoint = Checkpoint(file if resumable else None)
     if parent_id is None and not encoder.classifies:
-        pretrain(encoder, batch, config.pretrain, seed=config.seed, report=told)
-    if log.bags is not None:
-        encoder = encoder.with_classifier(config.seed)
-        finetune(encoder, batch, log.bags, config.finetune, seed=config.seed, report=told)
-    return encoder, batch
+        pretrain(
+            encoder, parts, config.pretrain, seed=config.seed, report=told, checkpoint=checkpoint
+        )
+    if taught is None:
+        return Fitted(encoder, parts, None, [], checkpoint)
+    encoder, replayed = _learn(home, log, encoder, taught, parent_id, config, told)
+    return Fitted(encoder, parts, taught, replayed, checkpoint)
 
 
 def _train(
@@ -168,26 +211,74 @@ def _train(
 ) -> Model:
     """Train a model and write its directory."""
     log = read_log(home, dataset_id, split_by=config.split_by)
-    encoder, batch = fit(home, log, config, parent_id=parent_id, told=tracker.point)
+    fitted = fit(home, log, config, parent_id=parent_id, told=tracker.point)
+    encoder = fitted.encoder
     tracker.point({"phase": "evaluating", "progress": 1.0})
-    kind = "probability" if log.bags is not None else "unusualness"
-    threshold, metrics = _judge(home, log, encoder, batch)
+    threshold = 1 - UNUSUAL_SHARE
+    metrics: dict[str, Any] = {"sequences": len(log.sequences)}
+    if fitted.taught is not None:
+        threshold, metrics = _judge(home, log, encoder, fitted.taught)
+        metrics |= {"replayed": fitted.replayed} if fitted.replayed else {}
+    kind = "probability" if encoder.classifies else "unusualness"
     model = Model(
         model_id, "anomaly", kind, "candidate", dataset_id, parent_id, threshold, metrics, now()
     )
     described = {
         "model": model_id,
         "dataset": dataset_id,
-        "sequences": len(batch),
-        "note": " ".join(filter(None, [note, _reading(encoder, batch)])),
+        "sequences": len(log.sequences),
+        "note": " ".join(filter(None, [note, _reading(encoder, fitted.parts)])),
         **asdict(config),
         "layout": encoder.layout,  # of the parent, where there is one
         **_versions(),
     }
     with writing(home.model_dir(model_id)) as folder:
         folder.mkdir(parents=True)
-        _save(folder, encoder, batch, model, described)
+        _save(folder, encoder, fitted.parts, model, described)
+    fitted.checkpoint.drop()
     return model
+
+
+def _name(log: Log, encoder: Encoder, config: TrainConfig) -> str:
+    """Return the name of the file that only the same training of the same data set goes on from."""
+    folder = log.home.dataset_dir(log.dataset_id)
+    told = [str(folder.stat().st_ctime_ns), encoder.tokenizer.digest, json.dumps(asdict(config))]
+    return f"{log.dataset_id}-{hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:16]}.pt"
+
+
+def _learn(
+    home: Home,
+    log: Log,
+    encoder: Encoder,
+    new: Lesson,
+    parent_id: str | None,
+    config: TrainConfig,
+    told: Report,
+) -> tuple[Encoder, list[dict[str, Any]]]:
+    """Fine-tune on the log's labels and, going on from a model, on what that had learned.
+
+    Returns the encoder and how the old lessons fared.
+    """
+    encoder = encoder.with_classifier(config.seed)
+    old = [] if parent_id is None else earlier(home, parent_id, log.dataset_id, encoder)
+    before = [precision_on(encoder, one) for one in old]
+    settings = config.finetune
+    if parent_id is not None:
+        settings = replace(settings, learning_rate=settings.learning_rate * CONTINUED)
+    taught = new
+    if config.adversarial:
+        taught = with_perturbed(home, log, new, encoder.tokenizer, config.seed)
+    taught = with_replay(taught, old, np.random.default_rng(config.seed))
+    finetune(
+        encoder,
+        taught.batch,
+        taught.bags,
+        settings,
+        seed=config.seed,
+        report=told,
+        confidence=taught.confidence,
+    )
+    return encoder, forgetting(before, [precision_on(encoder, one) for one in old], old)
 
 
 def _register(home: Home, model: Model, analyst: str) -> None:
@@ -200,73 +291,66 @@ def _register(home: Home, model: Model, analyst: str) -> None:
         raise NotFound(f"'{model.dataset_id}' was deleted while training on it.") from error
 
 
-def _start(
-    home: Home, log: Log, parent_id: str | None, config: TrainConfig
-) -> tuple[Encoder, Batch]:
+def _start(home: Home, log: Log, parent_id: str | None, config: TrainConfig) -> Encoder:
     if parent_id is None:
         if log.bags is None and config.backbone not in SIZES:
             raise BadInput(
                 "A text back-bone learns from verdicts or labels, and there are none yet. "
                 "Pre-train a behaviour back-bone first: its unusualness fills the queue."
             )
-        tokenizer = log.fit_tokenizer()
-        encoder = create_encoder(
-            config.backbone, tokenizer, log.mapping,
+        return create_encoder(
+            config.backbone, log.fit_tokenizer(), log.mapping,
             layout=config.layout, size=config.size, seed=config.seed,
         )  # fmt: skip
-        return encoder, log.encode(tokenizer)
     if log.bags is None:
         raise BadInput("There are no verdicts or labels yet, so there is nothing to learn from.")
     encoder = load_encoder(home.model_dir(parent_id))
     log.check_known(encoder.tokenizer, parent_id)
-    return encoder, log.encode(encoder.tokenizer)
+    return encoder
 
 
 def _save(
-    folder: Path, encoder: Encoder, batch: Batch, model: Model, described: dict[str, Any]
+    folder: Path, encoder: Encoder, parts: Parts, model: Model, described: dict[str, Any]
 ) -> None:
     """Write the whole directory of a model: Hugging Face files, metrics, settings and card."""
     encoder.bert.config.threshold = model.threshold
     encoder.save(folder)
     if model.kind == "unusualness":
-        surprise = raw_scores(encoder, batch)
-        write_json(folder / "surprise.json", {"quantiles": quantiles(surprise)})
-    usual = usual_share(batch, len(encoder.tokenizer))
+        Unusualness.fit(encoder, parts).save(folder)
+    usual = usual_share(parts, len(encoder.tokenizer))
     write_json(folder / "usual.json", {"share": usual.round(4).tolist()})
     write_json(folder / "metrics.json", model.metrics)
     write_json(folder / "training.json", described)
     write_card(folder, model, described)
 
 
-def _judge(home: Home, log: Log, encoder: Encoder, batch: Batch) -> tuple[float, dict[str, Any]]:
+def _judge(home: Home, log: Log, encoder: Encoder, learned: Lesson) -> tuple[float, dict[str, Any]]:
     """Return the threshold best on validation, and the metrics on the held-out units."""
-    if log.bags is None:
-        return 1 - UNUSUAL_SHARE, {"sequences": len(batch)}
-    validation, test = log.bags.of("validation"), log.bags.of("test")
-    on_validation = validation.maximum(raw_scores(encoder, batch.take(validation.rows)))
-    threshold = stable_threshold(validation.label, on_validation)
-    found = compare(
-        log, encoder.tokenizer, batch, lambda part: raw_scores(encoder, part), threshold
-    )
+    bags = learned.bags
+    validation = bags.of("validation")
+    on_validation = probabilities(encoder, learned.batch.take(validation.rows))
+    threshold = stable_threshold(validation.label, validation.maximum(on_validation))
+    found = compare(log, encoder.tokenizer, lambda part: probabilities(encoder, part), threshold)
+    whole = cast(Bags, log.bags)
     metrics = {
-        "unit": log.bags.unit,
+        "unit": bags.unit,
         "test": found.pop("metrics"),
         **found,
-        "labels": {side: len(log.bags.of(side)) for side in ("train", "validation", "test")},
+        "labels": {side: len(bags.of(side)) for side in ("train", "validation", "test")},
     }
-    before = active_on(home, log, test)
+    before = active_on(home, log, whole.of("test"))
     return threshold, metrics if before is None else {**metrics, "active": before}
 
 
-def _reading(encoder: Encoder, batch: Batch) -> str:
+def _reading(encoder: Encoder, parts: Parts) -> str:
     """Say on the card what a text back-bone could not read at once."""
     if not isinstance(encoder, TextEncoder):
         return ""
-    windows, cut = encoder.overlong(batch)
+    windows, cut = np.sum([encoder.overlong(part) for part in parts], axis=0)
     return (
-        f"It reads events as text, {encoder.limit} sub-words at once. Of {len(batch):,} sequences, "
-        f"{windows:,} are longer and are read in windows, of which the highest counts; of {cut:,}, "
-        "a profile or an event is too long by itself and is cut."
+        f"It reads events as text, {encoder.limit} sub-words at once. Of {sum(parts.sizes):,} "
+        f"sequences, {windows:,} are longer and are read in windows, of which the highest counts; "
+        f"of {cut:,}, a profile or an event is too long by itself and is cut."
     )
 
 

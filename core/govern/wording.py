@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from core.schema import DEFAULT_ACTION
+
 METRICS: Final = {
     "average_precision": "Average precision",
     "roc_auc": "ROC-AUC",
@@ -83,3 +85,51 @@ def repeats(found: dict[str, int]) -> Iterator[str]:
             f"{found['contradicted']} labels were left out: one that outweighs them says the "
             "opposite of the same sequences."
         )
+
+
+def robustness(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the weakest small perturbation of a report and what to say of it, in plain words."""
+    small = report["perturbations"]
+    weakest = max(
+        small, key=lambda name: (small[name]["flipped"]["value"], small[name]["mean"]), default=None
+    )
+    said = [] if weakest is None else [_weakest(weakest, small[weakest], report["harmless"])]
+    said += _hiding(report)
+    said += [
+        f"Not tried: {perturbation(name, report['harmless'])} ({why})."
+        for name, why in report["missing"].items()
+    ]
+    return {"weakest": weakest, "summary": said}
+
+
+def perturbation(name: str, harmless: str) -> str:
+    """Say what a perturbation does."""
+    kind = "" if harmless == DEFAULT_ACTION else f" ('{harmless}')"
+    words = {
+        "drop_event": "leaving out one event",
+        "jitter_gaps": "changing the times between events by about a tenth",
+        "swap_items": "exchanging two items of the same price",
+        "pad_views": f"adding a few harmless events{kind}",
+        "camouflage": "hiding abuse among normal events",
+    }
+    return words[name]
+
+
+def _weakest(name: str, found: dict[str, Any], harmless: str) -> str:
+    does, flipped = perturbation(name, harmless), found["flipped"]
+    moved = f"{found['mean']:.3f} on average, {found['p95']:.3f} or more for one in twenty"
+    if not flipped["value"]:
+        return f"No small change flips a decision; {does} moves scores most: by {moved}."
+    share = f"{flipped['value']:.1%} of decisions ({flipped['low']:.1%} to {flipped['high']:.1%})"
+    return f"Weakest against {does}: it flips {share} and moves scores by {moved}."
+
+
+def _hiding(report: dict[str, Any]) -> Iterator[str]:
+    if not report["camouflage"]:
+        return
+    before = report["recall"]["value"]
+    left = [f"{one['recall']['value']:.0%} at {one['share']:.0%}" for one in report["camouflage"]]
+    yield (
+        f"Of abuse, {before:.0%} is found. With normal events mixed in, as a share of the "
+        f"sequence: {', '.join(left)}."
+    )

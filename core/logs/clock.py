@@ -110,7 +110,7 @@ def _order(con: duckdb.DuckDBPyConnection, table: str, timed: int) -> dict[str, 
         SELECT "row", ts FROM {table} WHERE ts IS NOT NULL ORDER BY "row" """
     )
     con.execute(
-        """CREATE OR REPLACE TEMP TABLE late AS SELECT "row", epoch(before - ts) AS back FROM (
+        """CREATE OR REPLACE TABLE late AS SELECT "row", epoch(before - ts) AS back FROM (
             SELECT *, lag(ts) OVER () AS before, max(ts) OVER (ROWS UNBOUNDED PRECEDING) AS newest
             FROM ordered) WHERE ts < newest"""
     )

@@ -4,10 +4,11 @@ import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -17,6 +18,10 @@ from core.errors import BadInput
 MISSING = ("", "NULL", "null", "None", "nan", "NaN", "\\N")
 
 _LONGEST = max(map(len, MISSING))
+_SMALL = 1 << 29  # bytes per core that the tables of an import may fill
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 def _is_missing(x: str) -> str:
@@ -26,10 +31,11 @@ def _is_missing(x: str) -> str:
 # A damaged file raises any error but those of a statement that is wrong in itself.
 _OUR_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 
-# Trimming and comparing cost more than reading: only where a cell can need them.
+# Trimming and comparing cost more than reading: only where a cell can need them. A text before '!'
+# is empty or begins with a space or less.
 _MACROS = rf"""
 CREATE MACRO value_of(x) AS CASE
-    WHEN starts_with(x, ' ') OR ends_with(x, ' ')
+    WHEN x < '!' OR ends_with(x, ' ')
     THEN CASE WHEN NOT {_is_missing("trim(x)")} THEN trim(x) END
     WHEN strlen(x) > {_LONGEST} OR NOT {_is_missing("x")} THEN x END;
 CREATE MACRO odd_number(x) AS try_cast(regexp_extract(
@@ -54,15 +60,18 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 @contextmanager
-def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open DuckDB in memory; what does not fit is spilled to `scratch`."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+def connect(scratch: Path, *, on_disk: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open DuckDB; what does not fit into half of the memory is spilled to `scratch`.
+
+    With `on_disk` its tables lie in `scratch` from the beginning, packed.
+    """
     con = duckdb.connect(
+        str(scratch / "log.duckdb") if on_disk else ":memory:",
         config={
             "threads": str(threads()),
-            "memory_limit": f"{memory // 2**20}MiB",
+            "memory_limit": f"{_half_of_memory()}B",
             "temp_directory": str(scratch),
-        }
+        },
     )
     try:
         con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
@@ -81,9 +90,42 @@ def connect(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         con.close()
 
 
+def _half_of_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def keep_small(con: duckdb.DuckDBPyConnection) -> None:
+    """From now on use little memory, however large the log: all work is done in parts."""
+    con.execute(f"SET memory_limit = '{min(_SMALL * threads(), _half_of_memory())}B'")
+
+
 def threads() -> int:
     """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def in_parallel(
+    con: duckdb.DuckDBPyConnection,
+    work: Callable[[duckdb.DuckDBPyConnection, Part], Result],
+    parts: Iterable[Part],
+) -> list[Result]:
+    """Return what `work` makes of each part, in their order.
+
+    It gets a connection of its own, with temporary tables of its own, to the database of `con`. A
+    part that needs more memory than usual, because a large share of the log has the same actor or
+    the same item, gets it.
+    """
+
+    def alone(part: Part) -> Result:
+        with con.cursor() as own:
+            try:
+                return work(own, part)
+            except duckdb.OutOfMemoryException:
+                own.execute(f"SET memory_limit = '{_half_of_memory()}B'")
+                return work(own, part)
+
+    with ThreadPoolExecutor(threads()) as pool:
+        return list(pool.map(alone, parts))
 
 
 def one_row(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:

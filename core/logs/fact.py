@@ -14,7 +14,8 @@ class Fact:
     """One fact: an SQL expression over events, which may name other facts and helpers.
 
     Scope `actor` needs the actor's events only, `log` those of others too, `sequence` is an
-    aggregate over the events of one sequence. `words` holds one `{value}`.
+    aggregate over the events of one sequence. An event's fact of scope `log` needs all events with
+    the same value of one column: `of` is its name. `words` holds one `{value}`.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Fact:
     scope: Scope
     bucketing: Bucketing
     words: str
+    of: str | None = None
 
 
 def numeric_columns(mapping: Mapping) -> list[str]:

@@ -29,7 +29,7 @@ def event_facts(mapping: Mapping) -> list[Fact]:
         facts += [_against_item(column, column == "amount") for column in numeric_columns(mapping)]
     for entity in entity_columns(mapping):
         facts += _entity_facts(entity, timed)
-    return facts
+    return [fact for fact in facts if mapping.facts == "all" or fact.of is None]
 
 
 def helpers(mapping: Mapping) -> dict[str, str]:
@@ -53,6 +53,11 @@ def helpers(mapping: Mapping) -> dict[str, str]:
 
 def _fact(name: str, sql: str, scope: Scope, bucketing: Bucketing, words: str) -> Fact:
     return Fact(name, sql, scope, bucketing, words)
+
+
+def _others(of: str, name: str, sql: str, bucketing: Bucketing, words: str) -> Fact:
+    """Return a fact about everybody's events with the same value of column `of`."""
+    return Fact(name, _where(quoted(of), sql), "log", bucketing, words, of)
 
 
 def _before(group: str, seconds: int) -> str:
@@ -136,15 +141,14 @@ def _item_facts(timed: bool) -> list[Fact]:
         *facts,
         _fact("items_1h", _distinct("item", "actor_id"), "actor", "count",
               "{value} different items within an hour"),
-        _fact("item_seen", _where("item", "_item_nth - item_own"), "log", "count",
-              "{value} earlier events of others on the item"),
-        _fact("item_events_1h", _where("item", _recent("item", HOUR)), "log", "count",
-              "{value} events on the item within an hour"),
-        _fact("item_actors_1h",
-              _where("item", _distinct("item", "item")),
-              "log", "count", "{value} actors on the item within an hour"),
-        _fact("item_ratio_1h", "item_events_1h / item_actors_1h", "log", "ratio",
-              "{value} events per actor on the item within an hour"),
+        _others("item", "item_seen", "_item_nth - item_own", "count",
+                "{value} earlier events of others on the item"),
+        _others("item", "item_events_1h", _recent("item", HOUR), "count",
+                "{value} events on the item within an hour"),
+        _others("item", "item_actors_1h", _distinct("item", "item"), "count",
+                "{value} actors on the item within an hour"),
+        _others("item", "item_ratio_1h", "item_events_1h / item_actors_1h", "ratio",
+                "{value} events per actor on the item within an hour"),
     ]  # fmt: skip
 
 
@@ -153,11 +157,11 @@ def _shared_in_whole_log(name: str, noun: str) -> list[Fact]:
     everyone, own = f"PARTITION BY {column}", f"PARTITION BY {column}, actor_id"
     others = f"count(*) OVER ({everyone}) - count(*) OVER ({own})"
     return [
-        _fact(f"{name}_seen", _where(column, others), "log", "count",
-              f"{{value}} events of others with this {noun}"),
-        _fact(f"{name}_actors",
-              _where(column, f"count(DISTINCT actor_id) OVER (PARTITION BY {column}) - 1"),
-              "log", "count", f"{{value}} other actors with this {noun}"),
+        _others(name, f"{name}_seen", others, "count",
+                f"{{value}} events of others with this {noun}"),
+        _others(name, f"{name}_actors",
+                f"count(DISTINCT actor_id) OVER (PARTITION BY {column}) - 1", "count",
+                f"{{value}} other actors with this {noun}"),
     ]  # fmt: skip
 
 
@@ -179,10 +183,10 @@ def _entity_facts(name: str, timed: bool) -> list[Fact]:
               f"{{value}} different values of {noun} within an hour"),
         _fact(f"{name}_ratio_1h", f"actor_1h / nullif({name}_distinct_1h, 0)", "actor", "ratio",
               f"{{value}} events per {noun} within an hour"),
-        _fact(f"{name}_actors", _where(column, firsts), "log", "count",
-              f"{{value}} actors with this {noun} so far"),
-        _fact(f"{name}_seen", _where(column, f"_{name}_nth - {name}_own"), "log", "count",
-              f"{{value}} earlier events of others with this {noun}"),
+        _others(name, f"{name}_actors", firsts, "count",
+                f"{{value}} actors with this {noun} so far"),
+        _others(name, f"{name}_seen", f"_{name}_nth - {name}_own", "count",
+                f"{{value}} earlier events of others with this {noun}"),
     ]  # fmt: skip
 
 
@@ -205,7 +209,7 @@ def _against_item(name: str, is_money: bool) -> Fact:
     if is_money:
         sql = f"round({column} / CASE WHEN abs({mean}) > 1e-9 THEN {mean} END, 6)"
         words = "amount {value} times the item's usual"
-        return _fact(f"{name}_vs_item", _where("item", sql), "log", "ratio", words)
+        return _others("item", f"{name}_vs_item", sql, "ratio", words)
     sql = f"round({column} - {mean}, 6)"
     words = f"{noun} {{value}} from what others gave the item"
-    return _fact(f"{name}_vs_item", _where("item", sql), "log", "number", words)
+    return _others("item", f"{name}_vs_item", sql, "number", words)

@@ -1,47 +1,26 @@
-"""A log file becomes a data set: canonical events with facts, sequences, rejected rows."""
+"""A log file becomes a data set, or adds to one: events with facts, sequences, rejected rows."""
 
-import json
+import os
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
 from sqlalchemy.exc import IntegrityError
 
-from core.errors import Conflict
-from core.logs.engine import connect, literal, quoted, scratch_folder, threads
-from core.logs.events import Counts, create_events
-from core.logs.facts import event_facts
-from core.logs.imputing import impute
-from core.logs.mapping import Mapping, extra_columns
-from core.logs.measuring import add_event_facts, add_profiles, events_between
+from core.errors import BadInput, Conflict
+from core.logs.appending import add_stored, keep_new
+from core.logs.building import Progress, build
+from core.logs.engine import connect, keep_small, scratch_folder
+from core.logs.events import create_events
+from core.logs.mapping import Mapping
 from core.logs.privacy import create_masks, home_key, is_private
 from core.logs.proposal import complete, given_format
-from core.logs.quality import Quality, measure_quality
 from core.logs.reader import open_log
-from core.logs.trust import add_trust
-from core.schema import Column
 from core.store import datasets
 from core.store.datasets import Dataset
 from core.store.home import Home, now, remove, writing
-
-Progress = Callable[[float, str], None]
-
-_CANONICAL = (
-    Column.SEQUENCE,
-    Column.ACTOR,
-    Column.SESSION,
-    Column.EVENT_ID,
-    Column.TIME,
-    Column.ROW,
-    Column.POSITION,
-    Column.ACTION,
-    Column.ITEM,
-    Column.AMOUNT,
-)
-_MOST_ACTIONS = 30  # that have a count of their own in the profile
 
 
 def import_log(
@@ -50,14 +29,18 @@ def import_log(
     *,
     mapping: Mapping | None = None,
     name: str | None = None,
+    into: str | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Import a file, folder or glob as a new data set.
+    """Import a file, folder or glob as a new data set, or what is new of it into an old one.
 
     Parameters
     ----------
     mapping
         What it does not mention is as `inspect_log` proposes.
+    into
+        The id of a data set to add to, with its own mapping and name. Rows that it holds already
+        count as duplicates. Without any that is new, it stays as it is.
     progress
         Called with the share done (0 to 1) and what is being done.
 
@@ -65,20 +48,38 @@ def import_log(
     ------
     BadInput
         If the log or the mapping cannot be used; nothing is written then.
+    NotFound
+        If there is no data set `into`.
     """
-    path = Path(path)
+    path = Path(path).absolute()
     report = progress or (lambda share, message: None)
-    name = name or _stem(path)
-    dataset_id = _free_id(home, name)
-    with scratch_folder(home.path / "scratch") as scratch, connect(scratch) as con:
+    held = None if into is None else _held(home, into, mapping, name)
+    if held is not None:
+        mapping = Mapping.model_validate(held.mapping)
+    with (
+        scratch_folder(home.path / "scratch") as scratch,
+        connect(scratch, on_disk=True) as con,
+    ):
         report(0.02, "reading the file")
         source = open_log(con, path, scratch, format=given_format(mapping))
+        keep_small(con)
         mapping = complete(con, source, mapping)
         if is_private(mapping):
             create_masks(con, home_key(home.path))
-        counts, quality, actions = _build(con, mapping, dataset_id, report)
-        report(0.9, "writing")
-        actors, sequences = _totals(con)
+        counts = create_events(con, mapping)
+        folder = scratch / "dataset"
+        folder.mkdir()
+        if held is not None:
+            report(0.25, "looking for what is new")
+            stored = home.dataset_dir(held.id)
+            counts = keep_new(con, stored, mapping, counts)
+            if not counts.accepted and not counts.rejected:
+                return held
+            counts = add_stored(con, counts, held)
+            shutil.copy(stored / "actions.json", folder)  # so that profiles keep their columns
+        name = held.name if held else name or _stem(path)
+        dataset_id = held.id if held else _free_id(home, name)
+        quality = build(con, mapping, dataset_id, counts, folder, report)
         dataset = Dataset(
             id=dataset_id,
             name=name,
@@ -89,54 +90,55 @@ def import_log(
             accepted=counts.accepted,
             rejected=counts.rejected,
             duplicate=counts.duplicate,
-            actors=actors,
-            sequences=sequences,
+            actors=quality["actors"],
+            sequences=quality["sequences"],
             created_at=now(),
         )
-        with _one_of_its_name(dataset_id):
-            with writing(home.dataset_dir(dataset_id), replace=False) as folder:
-                _write(con, folder, mapping, actions)
-            _register(home, dataset)
+        _publish(home, dataset, held, folder)
     report(1.0, "done")
     return dataset
 
 
-def _build(
-    con: duckdb.DuckDBPyConnection, mapping: Mapping, dataset_id: str, report: Progress
-) -> tuple[Counts, Quality, list[str]]:
-    """Create all tables of a data set; return its counts, its quality, its commonest actions."""
-    report(0.2, "cutting sequences")
-    counts = create_events(con, mapping, dataset_id)
-    filled = impute(con, mapping, "cut")
-    report(0.4, "computing facts")
-    add_event_facts(con, mapping)
-    report(0.7, "profiling sequences")
-    actions = _commonest_actions(con)
-    add_profiles(con, mapping, actions)
-    quality = measure_quality(con, mapping, counts, filled)
-    add_trust(con, mapping, quality)
-    return counts, quality, actions
+def dataset_of(home: Home, path: Path | str) -> Dataset | None:
+    """Return the newest data set that was imported from `path`, if there is one."""
+    with home.engine.connect() as con:
+        return datasets.of_source(con, str(Path(path).absolute()))
+
+
+def _held(home: Home, dataset_id: str, mapping: Mapping | None, name: str | None) -> Dataset:
+    if mapping is not None or name is not None:
+        raise BadInput(
+            f"What is added to '{dataset_id}' takes its mapping and its name. "
+            "Leave them out, or import as a data set of its own."
+        )
+    with home.engine.connect() as con:
+        return datasets.get(con, dataset_id)
+
+
+def _publish(home: Home, dataset: Dataset, held: Dataset | None, folder: Path) -> None:
+    """Put the files in place and make the data set known: nobody meets one without the other."""
+    target = home.dataset_dir(dataset.id)
+    with _undisturbed(dataset.id), home.engine.begin() as con:
+        if held is not None and not datasets.replace(con, held, dataset):
+            raise FileExistsError
+        with writing(target, replace=held is not None) as temporary:
+            os.replace(folder, temporary)
+        if held is None:
+            try:
+                datasets.add(con, dataset)
+            except BaseException:
+                remove(target)
+                raise
 
 
 @contextmanager
-def _one_of_its_name(dataset_id: str) -> Iterator[None]:
+def _undisturbed(dataset_id: str) -> Iterator[None]:
     try:
         yield
     except (FileExistsError, IntegrityError) as error:
         raise Conflict(
-            f"Another import took the name '{dataset_id}' meanwhile. Import again; "
-            "it gets a number then."
+            f"Another import wrote the data set '{dataset_id}' meanwhile. Import again."
         ) from error
-
-
-def _register(home: Home, dataset: Dataset) -> None:
-    """Make the data set known once its files are in place, so that nobody meets it without."""
-    try:
-        with home.engine.begin() as con:
-            datasets.add(con, dataset)
-    except BaseException:
-        remove(home.dataset_dir(dataset.id))
-        raise
 
 
 def _stem(path: Path) -> str:
@@ -158,51 +160,3 @@ def _free_id(home: Home, name: str) -> str:
         if found not in taken and not home.dataset_dir(found).exists():
             return found
         number += 1
-
-
-def _commonest_actions(con: duckdb.DuckDBPyConnection) -> list[str]:
-    rows = con.execute(
-        f"""SELECT action FROM events WHERE action IS NOT NULL GROUP BY action
-        ORDER BY count(*) DESC, action LIMIT {_MOST_ACTIONS}"""
-    ).fetchall()
-    return [action for (action,) in rows]
-
-
-def _totals(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    row = con.execute("SELECT count(DISTINCT actor_id), count(*) FROM sequences").fetchone()
-    assert row is not None
-    return row[0], row[1]
-
-
-def _write(
-    con: duckdb.DuckDBPyConnection, folder: Path, mapping: Mapping, actions: list[str]
-) -> None:
-    (folder / "events").mkdir(parents=True)
-    _write_events(con, folder / "events", mapping)
-    _copy(con, "FROM sequences", folder / "sequences.parquet")
-    reason = "concat_ws(' in ', reason, file)"
-    _copy(con, f"SELECT line, {reason} AS reason, raw FROM rejected", folder / "rejected.parquet")
-    (folder / "mapping.json").write_text(mapping.model_dump_json(indent=2))
-    (folder / "actions.json").write_text(json.dumps(actions))
-
-
-def _write_events(con: duckdb.DuckDBPyConnection, folder: Path, mapping: Mapping) -> None:
-    names = [*_CANONICAL, *extra_columns(mapping), *(fact.name for fact in event_facts(mapping))]
-    columns = ", ".join(map(quoted, names))
-    bounds = con.execute(
-        'SELECT "partition", min(rowid), max(rowid) FROM cut GROUP BY 1 ORDER BY 1'
-    ).fetchall()
-    ranges = {part: (first, last) for part, first, last in bounds}
-
-    def write(part: int) -> None:
-        query = events_between(mapping, *ranges.get(part, (0, -1)))
-        target = folder / f"part-{part:04}.parquet"
-        with con.cursor() as own:
-            _copy(own, f'SELECT {columns} FROM ({query}) ORDER BY "@at"', target)
-
-    with ThreadPoolExecutor(threads()) as pool:  # one COPY of a part keeps a single core busy
-        list(pool.map(write, range(bounds[-1][0] + 1)))
-
-
-def _copy(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
-    con.execute(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd)")

@@ -12,7 +12,7 @@ def impute(con: duckdb.DuckDBPyConnection, mapping: Mapping, table: str) -> dict
 
     Leaves the table `filled`: the rows that got a number nobody wrote.
     """
-    con.execute('CREATE OR REPLACE TEMP TABLE filled ("row" BIGINT)')
+    con.execute('CREATE OR REPLACE TABLE filled ("row" BIGINT)')
     names = canonical_names(mapping)
     if mapping.roles.amount:
         names[mapping.roles.amount] = Column.AMOUNT

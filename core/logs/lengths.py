@@ -7,10 +7,9 @@ import duckdb
 
 
 def whole_lengths(con: duckdb.DuckDBPyConnection) -> dict[int, int]:
-    """Return events of a sequence -> sequences, before `max_events`; needs `cut` and `pieces`."""
+    """Return events of a sequence -> sequences, before `max_events` cuts; needs `placed`."""
     rows = con.execute(
-        """SELECT events, count(*) FROM (
-            SELECT count(*) AS events FROM cut JOIN pieces USING ("@sequence") GROUP BY "group")
+        """SELECT events, count(*) FROM (SELECT count(*) AS events FROM placed GROUP BY "group")
         GROUP BY events ORDER BY events"""
     ).fetchall()
     return dict(rows)

@@ -115,6 +115,7 @@ class Mapping(_Strict):
     impute: dict[str, Literal["median", "item_median"]] = {}  # numeric columns, or the amount's
     mask: list[str] = []  # text columns in which mails, phones, card and id numbers are masked
     duplicates: Literal["keep", "drop"] = "keep"
+    facts: Literal["all", "actor"] = "all"  # those about others take a third of an import
 
     @model_validator(mode="before")
     @classmethod

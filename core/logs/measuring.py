@@ -1,4 +1,9 @@
-"""Compute facts in DuckDB: for a whole log at import, for one actor when an event is edited."""
+"""Compute facts in DuckDB: for a whole log at import, for one actor when an event is edited.
+
+At import an event's own facts are computed part by part, since an actor's events lie in one part;
+facts about others likewise, after the events were divided anew by the values they share. So memory
+does not grow with the log.
+"""
 
 import re
 from collections.abc import Sequence
@@ -7,97 +12,76 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from core.logs.engine import connect, quoted, scratch_folder
+from core.logs.engine import connect, in_parallel, quoted, scratch_folder
+from core.logs.events import BUCKETS
 from core.logs.fact import Fact
 from core.logs.facts import entity_columns, event_facts, helpers, numeric_columns
 from core.logs.frames import to_frame
 from core.logs.mapping import Mapping
-from core.logs.profiles import PATTERN, profile_facts
+from core.logs.profiles import profile_facts
+from core.logs.sequencing import Part, parts_of
 from core.schema import Column
 
-# A sequence that is not cut by session can span several: then it has none.
-_SESSION = """CASE WHEN count(session_id) = count(*) AND min(session_id) = max(session_id)
-    THEN min(session_id) END"""
+_EVENTS_PER_CHUNK = 500_000  # of events divided by what they share: these rows are short
 
 
-def add_event_facts(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
-    """Create the view `events`: the events of the table `cut` with their facts."""
-    facts = event_facts(mapping)
-    _number_values(con, mapping)
-    _measure(con, mapping, facts, "numbered", "facts", order='"@at"')
-    con.execute("DROP TABLE numbered")
-    con.execute(
-        f"CREATE VIEW events AS SELECT {_with_facts(mapping)} FROM cut POSITIONAL JOIN facts"
-    )
+def measure_others(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Create a table of the facts of scope `log` for each column whose values events share.
 
-
-def events_between(mapping: Mapping, first: int, last: int) -> str:
-    """Return SQL of the events `first` to `last` (counted from 0) with their place `@at`."""
-    # A condition on the view `events` would be tried on every event of the log.
-    return f"""SELECT "@at", {_with_facts(mapping)} FROM cut JOIN facts ON cut.rowid = facts."@at"
-        WHERE cut.rowid BETWEEN {first} AND {last} AND facts."@at" BETWEEN {first} AND {last}"""
-
-
-def _with_facts(mapping: Mapping) -> str:
-    facts = (f"{_stored(fact)} AS {quoted(fact.name)}" for fact in event_facts(mapping))
-    return ", ".join(["cut.*", *facts])
-
-
-def _number_values(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
-    """Create `numbered`: what facts need of `cut`, with numbers for names.
-
-    Sorting and comparing short numbers takes a fraction of the time and memory of names.
+    They have `bucket` and `row` of the events of `accepted` that have a value.
     """
-    named = ["actor_id", "action", *entity_columns(mapping)]
-    named += ["item"] if mapping.roles.item else []
-    cells = ['cut.rowid AS "@at"', '"row"', "ts", *map(quoted, numeric_columns(mapping))]
-    joins = []
-    for number, name in enumerate(named):
-        column = quoted(name)
+    for of, facts in _shared(mapping).items():
         con.execute(
-            f"""CREATE TABLE names_{number} AS
-            SELECT value, CAST(row_number() OVER () AS INTEGER) AS number FROM (
-                SELECT DISTINCT {column} AS value FROM cut WHERE {column} IS NOT NULL)"""
+            f"""CREATE TABLE shared AS SELECT bucket AS home, "row", ts, {_hashed(mapping)},
+                hash({quoted(of)}) % {BUCKETS} AS bucket
+            FROM accepted WHERE {quoted(of)} IS NOT NULL ORDER BY bucket"""
         )
-        cells.append(f"names_{number}.number AS {column}")
-        joins.append(f"LEFT JOIN names_{number} ON cut.{column} = names_{number}.value")
-    con.execute(f"CREATE TABLE numbered AS SELECT {', '.join(cells)} FROM cut {' '.join(joins)}")
-    for number in range(len(named)):
-        con.execute(f"DROP TABLE names_{number}")
+        chunks = parts_of(con, "shared", _EVENTS_PER_CHUNK)
+
+        def measure(own: duckdb.DuckDBPyConnection, chunk: Part, facts: list[Fact] = facts) -> None:
+            events = f"(FROM shared WHERE {chunk.condition})"
+            measured = _measured(mapping, facts, events, 'home, "row"')
+            own.execute(f"CREATE OR REPLACE TABLE chunk_{chunk.number} AS {measured}")
+
+        in_parallel(con, measure, chunks)
+        tables = [f"chunk_{chunk.number}" for chunk in chunks]
+        con.execute(
+            f"""CREATE TABLE {_others(of)} AS SELECT home AS bucket, * EXCLUDE (home)
+            FROM ({" UNION ALL ".join(f"FROM {table}" for table in tables)}) ORDER BY home"""
+        )
+        for table in ("shared", *tables):
+            con.execute(f"DROP TABLE {table}")
 
 
-def _stored(fact: Fact) -> str:
-    return (
-        quoted(fact.name)
-        if fact.bucketing == "category"
-        else f"CAST({quoted(fact.name)} AS DOUBLE)"
-    )
+def create_part(con: duckdb.DuckDBPyConnection, mapping: Mapping, part: Part) -> None:
+    """Create the temporary table `events`: a part with all its facts, in the order of sequences.
 
-
-def add_profiles(con: duckdb.DuckDBPyConnection, mapping: Mapping, actions: Sequence[str]) -> None:
-    """Create the table `sequences` of the table `events`: one row each, with its profile."""
-    facts = profile_facts(mapping, actions)
-    aggregates = [fact for fact in facts if fact.name != "pattern_count"]
-    cells = ", ".join(f"{fact.sql} AS {quoted(fact.name)}" for fact in aggregates)
-    pattern = PATTERN if len(aggregates) < len(facts) else "NULL"
+    Needs what `cut_sequences` and `measure_others` leave.
+    """
+    own = [fact for fact in event_facts(mapping) if fact.scope == "actor"]
     con.execute(
-        f"""CREATE TABLE profiles AS SELECT "@sequence", {_SESSION} AS session_id,
-            min(ts) AS first_ts, max(ts) AS last_ts, sum(amount) AS amount,
-            {pattern} AS pattern, {cells}
-        FROM events GROUP BY "@sequence" """
+        f"""CREATE OR REPLACE TEMP TABLE hashed AS
+        SELECT "row", ts, "@sequence", position, {_hashed(mapping)}
+        FROM (FROM accepted WHERE {part.condition})
+            JOIN (SELECT "row", "group", piece, position FROM placed) USING ("row")
+            JOIN (SELECT "group", piece, "@sequence" FROM pieces) USING ("group", piece)"""
     )
-    alike = {"pattern_count": "count(*) OVER (PARTITION BY pattern) - 1"}
-    columns = "".join(
-        f", CAST({alike.get(fact.name, quoted(fact.name))} AS DOUBLE) AS {quoted(fact.name)}"
-        for fact in facts
-        if fact.name != Column.EVENTS
+    measured = _measured(mapping, own, "hashed", '"row", "@sequence", position')
+    con.execute(f"CREATE OR REPLACE TEMP TABLE facts AS {measured}")
+    others = "".join(
+        f""" LEFT JOIN (SELECT * EXCLUDE (bucket) FROM {_others(of)} WHERE {part.condition})
+            USING ("row")"""
+        for of in _shared(mapping)
     )
+    facts = "".join(f", {_stored(fact)} AS {quoted(fact.name)}" for fact in event_facts(mapping))
     con.execute(
-        f"""CREATE TABLE sequences AS SELECT sequence_id, actor_id, session_id, profiles.first_ts,
-            last_ts, events, amount, "partition"{columns}
-        FROM profiles JOIN pieces USING ("@sequence") ORDER BY "@sequence" """
+        f"""CREATE OR REPLACE TEMP TABLE events AS
+        SELECT "@sequence", sequence_id, event.*, position{facts}
+        FROM (SELECT * EXCLUDE (bucket) FROM accepted WHERE {part.condition}) AS event
+            JOIN facts USING ("row")
+            JOIN (SELECT "@sequence", sequence_id FROM pieces) USING ("@sequence"){others}
+        ORDER BY "@sequence", position"""
     )
-    con.execute("DROP TABLE profiles")
 
 
 def measure_actor(events: pd.DataFrame, mapping: Mapping) -> pd.DataFrame:
@@ -110,9 +94,13 @@ def measure_actor(events: pd.DataFrame, mapping: Mapping) -> pd.DataFrame:
     edited[Column.TIME] = naive(edited[Column.TIME])
     with scratch_folder() as scratch, connect(scratch) as con:
         con.register("edited", edited.assign(_order=range(len(edited))))
-        _measure(con, mapping, facts, "edited", "measured", order="_order")
         cells = ", ".join(f"{_stored(fact)} AS {quoted(fact.name)}" for fact in facts)
-        measured = to_frame(con.execute(f"SELECT {cells} FROM measured ORDER BY _order"))
+        measured = to_frame(
+            con.execute(
+                f"""SELECT {cells} FROM ({_measured(mapping, facts, "edited", "_order")})
+                ORDER BY _order"""
+            )
+        )
     return events.assign(**{str(name): measured[name].to_numpy() for name in measured})
 
 
@@ -134,21 +122,39 @@ def naive(times: "pd.Series[Any]") -> "pd.Series[Any]":
     return plain
 
 
-def _measure(
-    con: duckdb.DuckDBPyConnection,
-    mapping: Mapping,
-    facts: list[Fact],
-    source: str,
-    target: str,
-    *,
-    order: str,
-) -> None:
-    definitions = {fact.name: fact.sql for fact in facts} | helpers(mapping)
-    stages, last = _stages(source, definitions)
-    cells = ", ".join([order, *map(_typed, facts)])
-    con.execute(
-        f"CREATE TABLE {target} AS WITH {stages} SELECT {cells} FROM {last} ORDER BY {order}"
-    )
+def _shared(mapping: Mapping) -> dict[str, list[Fact]]:
+    """Return the facts about others by the column whose values they share."""
+    found: dict[str, list[Fact]] = {}
+    for fact in event_facts(mapping):
+        if fact.of is not None:
+            found.setdefault(fact.of, []).append(fact)
+    return found
+
+
+def _others(of: str) -> str:
+    return quoted(f"others_{of}")
+
+
+def _hashed(mapping: Mapping) -> str:
+    """Return what facts are made of, with numbers for names: they sort and compare much faster."""
+    named = ["actor_id", "action", *(["item"] if mapping.roles.item else [])]
+    names = [
+        f"CASE WHEN {quoted(name)} IS NOT NULL THEN hash({quoted(name)}) END AS {quoted(name)}"
+        for name in (*named, *entity_columns(mapping))
+    ]
+    return ", ".join([*names, *map(quoted, numeric_columns(mapping))])
+
+
+def _stored(fact: Fact) -> str:
+    name = quoted(fact.name)
+    return name if fact.bucketing == "category" else f"CAST({name} AS DOUBLE)"
+
+
+def _measured(mapping: Mapping, facts: list[Fact], source: str, kept: str) -> str:
+    """Return the query of `facts`, and of the columns `kept`, of every event in `source`."""
+    known = {fact.name: fact.sql for fact in event_facts(mapping)} | helpers(mapping)
+    stages, last = _stages(source, _needed([fact.name for fact in facts], known))
+    return f"WITH {stages} SELECT {', '.join([kept, *map(_typed, facts)])} FROM {last}"
 
 
 def _typed(fact: Fact) -> str:
@@ -158,21 +164,38 @@ def _typed(fact: Fact) -> str:
     )
 
 
+def _words(sql: str) -> set[str]:
+    return set(re.findall(r"\w+", sql))
+
+
+def _needed(names: list[str], known: dict[str, str]) -> dict[str, str]:
+    """Return the definitions of `names` and of whatever they name."""
+    found: dict[str, str] = {}
+    waiting = list(names)
+    while waiting:
+        if (name := waiting.pop()) not in found:
+            found[name] = known[name]
+            waiting += _words(known[name]) & set(known)
+    return found
+
+
 def _stages(source: str, definitions: dict[str, str]) -> tuple[str, str]:
-    """Return chained SELECTs in which each definition stands after those that it names."""
+    """Return chained SELECTs in which each definition stands after those that it names.
+
+    And as late as it may: windows in one stage share a sort, and carry fewer columns.
+    """
     waiting = dict(definitions)
+    groups: list[dict[str, str]] = []
+    while waiting:
+        named = set().union(*(_words(sql) - {name} for name, sql in waiting.items()))
+        last = {name: sql for name, sql in waiting.items() if name not in named}
+        assert last, f"facts name each other in a circle: {sorted(waiting)}"
+        groups.insert(0, last)
+        waiting = {name: sql for name, sql in waiting.items() if name in named}
     stages: list[str] = []
     before = source
-    while waiting:
-        ready = {
-            name: sql
-            for name, sql in waiting.items()
-            if not (set(re.findall(r"\w+", sql)) - {name}) & set(waiting)
-        }
-        assert ready, f"facts name each other in a circle: {sorted(waiting)}"
-        cells = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in ready.items())
-        stage = f"stage_{len(stages)}"
-        stages.append(f"{stage} AS (SELECT *, {cells} FROM {before})")
-        before = stage
-        waiting = {name: sql for name, sql in waiting.items() if name not in ready}
+    for number, group in enumerate(groups):
+        cells = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in group.items())
+        stages.append(f"stage_{number} AS (SELECT *, {cells} FROM {before})")
+        before = f"stage_{number}"
     return ", ".join(stages), before

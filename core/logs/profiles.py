@@ -1,5 +1,9 @@
-"""Facts of a whole sequence: its profile. See `core.logs.facts` for those of an event."""
+"""Facts of a whole sequence: its profile. See `core.logs.facts` for those of an event.
 
+The one-row table `edges` has the lowest and highest value of each numeric column of the log.
+"""
+
+import re
 from collections.abc import Sequence
 
 from core.logs.engine import literal, quoted
@@ -24,7 +28,12 @@ def profile_facts(mapping: Mapping, actions: Sequence[str]) -> list[Fact]:
         facts += _number_profile(column, mapping.roles.item is not None)
     for entity in entity_columns(mapping):
         facts += _entity_profile(entity, mapping.roles.time is not None)
-    return facts
+    if mapping.facts == "all":
+        return facts
+    about_others = {f"{name}_{end}" for name in ("item", *entity_columns(mapping))
+                    for end in ("seen", "actors")}  # fmt: skip
+    about_others |= {f"{name}_vs_item" for name in numeric_columns(mapping)}
+    return [fact for fact in facts if not about_others & set(re.findall(r"\w+", fact.sql))]
 
 
 def action_names(actions: Sequence[str]) -> dict[str, str]:
@@ -42,6 +51,11 @@ def action_names(actions: Sequence[str]) -> dict[str, str]:
 
 def _of_sequence(name: str, sql: str, bucketing: Bucketing, words: str) -> Fact:
     return Fact(name, sql, "sequence", bucketing, words)
+
+
+def _commonest(column: str) -> str:
+    """Count the commonest value: a histogram per sequence would take three times as long."""
+    return f"len(list_filter(list({column}), lambda x: x = mode({column})))"
 
 
 def _pace_profile() -> list[Fact]:
@@ -65,7 +79,7 @@ def _pace_profile() -> list[Fact]:
 
 
 def _action_profile(actions: Sequence[str]) -> list[Fact]:
-    common = "list_max(map_values(histogram(action))) / count(*)"
+    common = f"{_commonest('action')} / count(*)"
     counts = [
         _of_sequence(name, f"count(*) FILTER (action = {literal(action)})", "count",
                      f"{{value}} times {' '.join(action.split()[:8])}")
@@ -101,17 +115,17 @@ def _item_profile() -> list[Fact]:
 
 def _number_profile(name: str, has_item: bool) -> list[Fact]:
     column, noun = quoted(name), plain(name)
-    often = f"list_max(map_values(histogram({column})))"
-    edge = "avg(CAST({column} = (SELECT {edge}({column}) FROM events) AS INTEGER))"
+    commonest = _commonest(column)
+    at_edge = f"avg(CAST({column} = (SELECT {{}} FROM edges) AS INTEGER))"
     facts = [
         _of_sequence(f"{name}_mean", f"avg({column})", "number", f"mean {noun} {{value}}"),
         _of_sequence(f"{name}_spread", f"stddev_pop({column})", "number",
                      f"{noun} varies by {{value}}"),
-        _of_sequence(f"{name}_same_share", f"{often} / nullif(count({column}), 0)", "ratio",
+        _of_sequence(f"{name}_same_share", f"{commonest} / nullif(count({column}), 0)", "ratio",
                      f"{{value}} of events have the same {noun}"),
-        Fact(f"{name}_top_share", edge.format(column=column, edge="max"), "log", "ratio",
+        Fact(f"{name}_top_share", at_edge.format(quoted(f"max_{name}")), "log", "ratio",
              f"{{value}} of events have the highest {noun}"),
-        Fact(f"{name}_bottom_share", edge.format(column=column, edge="min"), "log", "ratio",
+        Fact(f"{name}_bottom_share", at_edge.format(quoted(f"min_{name}")), "log", "ratio",
              f"{{value}} of events have the lowest {noun}"),
     ]  # fmt: skip
     if has_item:

@@ -10,18 +10,19 @@ import pandas as pd
 
 from core.errors import BadInput
 from core.logs.engine import connect, scratch_folder
-from core.logs.events import create_preview
+from core.logs.events import create_events
 from core.logs.frames import to_frame
 from core.logs.guessing import Guess, guess_kinds
 from core.logs.imputing import impute
 from core.logs.lengths import whole_lengths
 from core.logs.mapping import ROLES, Format, Mapping, Roles, TimeRule, make_mapping
-from core.logs.notes import notes_of
 from core.logs.privacy import create_masks
 from core.logs.profiling import Profile, profile_columns, take_sample
-from core.logs.quality import measure_quality
+from core.logs.quality import complete_quality, measure_quality
 from core.logs.reader import Source, open_log
+from core.logs.repeats import measure_repeats
 from core.logs.roles import guess_roles
+from core.logs.sequencing import WHOLE, cut_sequences
 from core.logs.times import day_first, leads_with_day_or_month
 
 _SAMPLE_CHARACTERS = 16_000_000
@@ -129,7 +130,7 @@ def _propose(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | 
     time, notes = _time_rule(
         con, given.time, next((p for p in profiles if p.name == roles.time), None)
     )
-    parts = {"sequence", "impute", "mask", "duplicates"}
+    parts = {"sequence", "impute", "mask", "duplicates", "facts"}
     decided = given.model_dump(exclude_unset=True, include=parts)
     proposed = make_mapping(
         {"roles": roles, "columns": kinds, "format": source.format, "time": time, **decided}
@@ -208,13 +209,21 @@ def _check_order(con: duckdb.DuckDBPyConnection, actor: str) -> None:
 def _preview(
     con: duckdb.DuckDBPyConnection, mapping: Mapping, *, is_whole: bool
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    counts = create_preview(con, mapping)
-    quality = measure_quality(con, mapping, counts, impute(con, mapping, "cut"), sample=True)
-    if is_whole:
-        quality |= {"rows": "whole", "notes": notes_of(quality | {"rows": "whole"})}
+    counts = create_events(con, mapping)
+    quality = measure_quality(con, mapping, counts, impute(con, mapping, "accepted"))
+    cut_sequences(con, mapping, "preview", WHOLE)
+    quality = complete_quality(
+        con,
+        mapping,
+        quality,
+        measure_repeats(con, mapping, "accepted"),
+        "(SELECT actor_id, events FROM pieces)",
+        rows="whole" if is_whole else "first",
+    )
     events = con.execute(
-        f"""SELECT * EXCLUDE ("@sequence", "partition") FROM cut
-        ORDER BY min("row") OVER (PARTITION BY sequence_id), position LIMIT {_PREVIEW_EVENTS}"""
+        f"""SELECT sequence_id, accepted.* EXCLUDE (bucket), position
+        FROM accepted JOIN placed USING ("row") JOIN pieces USING ("group", piece)
+        ORDER BY first_row, position LIMIT {_PREVIEW_EVENTS}"""
     )
     return to_frame(events), quality
 

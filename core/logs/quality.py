@@ -1,6 +1,6 @@
 """What there is to know about a log before it is trusted."""
 
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -12,7 +12,6 @@ from core.logs.mapping import Mapping, event_columns
 from core.logs.notes import notes_of
 from core.logs.outliers import measure_outliers, numeric_sources
 from core.logs.privacy import count_masked
-from core.logs.repeats import measure_repeats
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _HEAVIEST = 10
@@ -24,28 +23,19 @@ Quality = dict[str, Any]
 
 
 def measure_quality(
-    con: duckdb.DuckDBPyConnection,
-    mapping: Mapping,
-    counts: Counts,
-    filled: dict[str, int],
-    *,
-    sample: bool = False,
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, counts: Counts, filled: dict[str, int]
 ) -> Quality:
-    """Return the quality report of an import, ready for JSON.
+    """Return what the table `accepted` tells, ready for JSON; `complete_quality` adds the rest.
 
     Parameters
     ----------
     filled
         What `impute` filled in: column of the file -> values.
-    sample
-        Whether this is a look at the first rows: then of the table `cut`, not of `events` and
-        `sequences`.
     """
-    table, accepted = ("cut" if sample else "events"), counts.accepted
+    table, accepted = "accepted", counts.accepted
     names = event_columns(mapping)
     missing, undecodable = _scan(con, names, table)
-    quality: Quality = {
-        "rows": "first" if sample else "all",
+    return {
         "read": counts.read,
         "accepted": accepted,
         "rejected": counts.rejected,
@@ -62,15 +52,41 @@ def measure_quality(
         "masked": count_masked(con, mapping, table),
         "order": "time" if mapping.roles.time else "row",
         **measure_clock(con, table),
-        "repeats": measure_repeats(con, mapping, table),
         "outliers": measure_outliers(con, numeric_sources(mapping, names), table, accepted),
-        **_sequences(con, mapping, sample, accepted),
         "actions": _actions(con, table),
         "vocabulary": measure_vocabulary(con, mapping, names, table, accepted),
         "undecodable": undecodable,
     }
-    quality["notes"] = notes_of(quality)
-    return quality
+
+
+def complete_quality(
+    con: duckdb.DuckDBPyConnection,
+    mapping: Mapping,
+    quality: Quality,
+    repeats: dict[str, Any],
+    sequences: str,
+    *,
+    rows: Literal["all", "first", "whole"],
+) -> Quality:
+    """Return the whole report, with notes in words.
+
+    Parameters
+    ----------
+    repeats
+        As `measure_repeats` tells.
+    sequences
+        SQL of a table with a row per sequence: actor_id and events.
+    rows
+        Which rows of the log the report is about: all that were imported, or those of a look, which
+        may be all there are.
+    """
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE lengths AS
+        SELECT actor_id, events::BIGINT AS events FROM {sequences}"""
+    )
+    lengths = {**_actors(con, quality["accepted"]), **_lengths(con, mapping)}
+    report = {"rows": rows, **quality, "repeats": repeats, **lengths}
+    return {**report, "notes": notes_of(report)}
 
 
 def _scan(
@@ -92,21 +108,6 @@ def _rejected(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         FROM rejected LIMIT {_REJECTED_SHOWN}"""
     ).fetchall()
     return [{"line": line, "reason": reason, "raw": raw} for line, reason, raw in rows]
-
-
-def _sequences(
-    con: duckdb.DuckDBPyConnection, mapping: Mapping, sample: bool, accepted: int
-) -> dict[str, Any]:
-    source = (
-        "(SELECT any_value(actor_id) AS actor_id, count(*) AS events FROM cut GROUP BY sequence_id)"
-        if sample
-        else "sequences"
-    )
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE lengths AS
-        SELECT actor_id, events::BIGINT AS events FROM {source}"""
-    )
-    return {**_actors(con, accepted), **_lengths(con, mapping)}
 
 
 def _actors(con: duckdb.DuckDBPyConnection, accepted: int) -> dict[str, Any]:

@@ -198,7 +198,7 @@ def _open_regular(
         plain = [file for file in short if file is not None]
         if len(plain) < len(short):
             return None
-    return columns if regular.load(con, plain, columns, layout) else None
+    return columns if regular.load(con, plain, scratch, columns, layout) else None
 
 
 def _columns_of(heads: list[str], layout: Format) -> list[str]:

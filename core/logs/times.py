@@ -6,18 +6,17 @@ which year is meant, and a wrong one would put events of a turn of the year in t
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
-from itertools import chain, product
+from itertools import product
 from typing import Final
 
 import duckdb
 
-from core.logs.engine import literal, one_row, quoted
+from core.logs.engine import literal, quoted
 from core.logs.mapping import TimeRule
 
-_LOOKED_AT = 2000  # values of a column, both spread over it and at its beginning
-_SPARSEST = 500  # one row in so many at least: of 2,000 rows in another way some are met
+_LOOKED_AT = 2000  # values of a column
 _ENOUGH = 200  # values without a time among them: none will come
 
 # What each part of a format stands for. %1 and %2 are the day and the month, in either order.
@@ -93,23 +92,10 @@ def formats_in(values: Iterable[str]) -> list[str]:
 
 
 def formats_of(con: duckdb.DuckDBPyConnection, column: str, table: str = "source") -> list[str]:
-    """Return the ways in which a column writes times, the commonest first.
-
-    Rows all over the table are looked at, since a log may change its way at any place. They are
-    drawn by a hash: every so-manieth row would miss one of two ways that take turns.
-    """
+    """Return the ways in which the beginning of a column writes times, the commonest first."""
     name = quoted(column)
-    (rows,) = one_row(con, f"SELECT count(*) FROM {table}")
-    every = min(max(1, rows // _LOOKED_AT), _SPARSEST)
-    spread = f'SELECT {name} FROM {table} WHERE hash("@row") % {every} = 0'
-    first = f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL LIMIT {_LOOKED_AT}"
-    return formats_in(chain(_values(con, spread), _values(con, first)))
-
-
-def _values(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[str]:
-    con.execute(query)
-    while rows := con.fetchmany(_ENOUGH):
-        yield from (value for (value,) in rows if value is not None)
+    query = f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL LIMIT {_LOOKED_AT}"
+    return formats_in(value for (value,) in con.execute(query).fetchall())
 
 
 def format_of(value: str) -> str | None:

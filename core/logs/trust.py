@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-import duckdb
 import pandas as pd
 
 from core.logs.engine import quoted
@@ -21,37 +20,18 @@ _PHRASES: Final = {  # a verb, and what follows it
 }
 
 
-def add_trust(con: duckdb.DuckDBPyConnection, mapping: Mapping, quality: dict[str, Any]) -> None:
-    """Add the columns of `Trust` to the table `sequences`.
+def doubts(mapping: Mapping, quality: dict[str, Any]) -> dict[str, str]:
+    """Return for each column of `Trust` that counts events the SQL condition of one that counts.
 
-    Reads the table `events`, and `late`, `repeats` and `filled`, which `measure_quality` and
-    `impute` leave.
+    It speaks of an event joined with `late`, `repeats` and `filled`, which `measure_quality`,
+    `measure_repeats` and `impute` leave.
     """
-    marks = {
+    return {
         Trust.MISSING: _missing(mapping, quality),
         Trust.LATE: 'late."row" IS NOT NULL' if _in_order(quality) else "false",
         Trust.REPEATED: 'repeats."row" IS NOT NULL',
         Trust.OUTLIERS: outlier_condition(quality, event_columns(mapping)),
     }
-    counts = ", ".join(f"count(*) FILTER ({mark}) AS {name}" for name, mark in marks.items())
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE doubts AS
-        SELECT sequence_id AS doubted, {counts} FROM events
-        LEFT JOIN late USING ("row") LEFT JOIN repeats USING ("row")
-        LEFT JOIN (SELECT DISTINCT "row" FROM filled) AS filled USING ("row")
-        WHERE {" OR ".join(f"({mark})" for mark in marks.values())} GROUP BY sequence_id"""
-    )
-    # Few sequences are doubted, and their table is wide: it is not written anew.
-    for name in marks:
-        con.execute(f"ALTER TABLE sequences ADD COLUMN {name} INTEGER DEFAULT 0")
-    found = ", ".join(f"{name} = doubts.{name}" for name in marks)
-    con.execute(f"UPDATE sequences SET {found} FROM doubts WHERE sequence_id = doubted")
-    con.execute(f"ALTER TABLE sequences ADD COLUMN {Trust.CUT} BOOLEAN DEFAULT false")
-    con.execute(
-        f"""UPDATE sequences SET {Trust.CUT} = true WHERE sequence_id IN (
-            SELECT sequence_id FROM pieces WHERE "group" IN (
-                SELECT "group" FROM pieces WHERE piece > 0))"""
-    )
 
 
 def low_trust(sequence: "pd.Series[Any]") -> list[str]:

@@ -1,15 +1,35 @@
 """Which sequences go through the encoder together: alike in length, so that little is padded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from core.batch import Batch
+
 Rows = npt.NDArray[np.int64]
 Report = Callable[[dict[str, Any]], None]  # told each point of a training curve; may raise to stop
 
 BUDGET = 4096  # positions of one batch, padding included
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A log's sequences in parts that fit into memory, each read when it is asked for."""
+
+    sizes: list[int]  # sequences of each part
+    read: Callable[[int], Batch]
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __getitem__(self, number: int) -> Batch:
+        return self.read(number)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self.read(number) for number in range(len(self)))
 
 
 def by_length(cost: npt.NDArray[np.int64], budget: int = BUDGET) -> list[Rows]:

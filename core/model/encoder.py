@@ -5,6 +5,7 @@ is the sum of the stock word and type embeddings of its tokens. Neither adds par
 ``AutoModelForSequenceClassification`` and ``AutoModelForMaskedLM`` load both.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -33,6 +34,25 @@ transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 Layout = Literal["inline", "summed"]
 POSITIVE: Final = 1
 ID2LABEL: Final = {0: "normal", 1: "abuse"}
+
+
+Measure = Callable[[Tensor, Tensor], Tensor]  # of (m, tokens of a field) and (m,), gives (m,)
+
+
+def surprise(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the negative log-likelihood of each target, (m,), in nats."""
+    return nn.functional.cross_entropy(logits, target, reduction="none")
+
+
+def excess_surprise(logits: Tensor, target: Tensor) -> Tensor:
+    """Return how much more surprising each target is than the model expected, (m,), in nats.
+
+    The surprise less its expectation, the entropy (as in typical sampling; Meister et al., TACL
+    2023): a fact that could be anything, a gap of some minutes say, surprises nobody.
+    """
+    likelihood = logits.log_softmax(-1)
+    entropy = -(likelihood.exp() * likelihood).sum(-1)
+    return -likelihood.gather(1, target[:, None])[:, 0] - entropy
 
 
 @dataclass(frozen=True)
@@ -137,23 +157,34 @@ class Encoder(nn.Module):
         inputs, _ = self._inputs(batch)
         return cast(Tensor, self.bert(**inputs).logits)
 
-    def masked(self, batch: Batch, chosen: npt.NDArray[np.bool_]) -> Tensor:
-        """Return the surprise at each `chosen` token when all of them are hidden, (M,), in nats.
+    def masked(
+        self,
+        batch: Batch,
+        hidden: npt.NDArray[np.bool_],
+        *,
+        measured: npt.NDArray[np.bool_] | None = None,
+        measure: Measure = surprise,
+    ) -> Tensor:
+        """Return the surprise at the `measured` tokens (default: all hidden), (M,), in nats.
 
-        Each token competes with the tokens of its own field only.
+        All of the `hidden` are hidden together. Each token competes with those of its field only.
         """
-        inputs, flat = self._inputs(batch.hidden(chosen))
+        inputs, flat = self._inputs(batch.hidden(hidden))
         states = self.bert.bert(**inputs).last_hidden_state.flatten(0, 1)  # (N * L, H)
-        index = np.flatnonzero(chosen)
+        index = np.flatnonzero(hidden if measured is None else measured)
         states = states[flat[torch.from_numpy(index).to(self.device)]]  # (M, H)
         head = self.bert.cls.predictions
         states = head.transform(states)
-        return self._field_losses(states, batch.ids[index], batch.field[index])
+        return self._by_field(states, batch.ids[index], batch.field[index], measure)
 
-    def _field_losses(
-        self, states: Tensor, ids: npt.NDArray[np.int32], field: npt.NDArray[np.int16]
+    def _by_field(
+        self,
+        states: Tensor,
+        ids: npt.NDArray[np.int32],
+        field: npt.NDArray[np.int16],
+        measure: Measure,
     ) -> Tensor:
-        """Return the cross-entropy of each id among the tokens of its field, (M,)."""
+        """Measure each id among the tokens of its field, (M,)."""
         decoder = self.bert.cls.predictions.decoder
         order = np.argsort(field, kind="stable")
         counts = np.bincount(field, minlength=len(self.tokenizer.starts) + 1)
@@ -168,15 +199,13 @@ class Encoder(nn.Module):
             [0, *self.tokenizer.starts],
             strict=True,
         )
-        losses = [
-            nn.functional.cross_entropy(
-                nn.functional.linear(state, weight, bias).float(), target - low, reduction="none"
-            )
+        measured = [
+            measure(nn.functional.linear(state, weight, bias).float(), target - low)
             for state, target, weight, bias, low in parts
             if len(target)
         ]
         back = torch.from_numpy(np.argsort(order)).to(self.device)
-        return torch.cat(losses)[back]
+        return torch.cat(measured)[back]
 
     def _inputs(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """Return the stock model's inputs and each token's place in the flattened positions."""

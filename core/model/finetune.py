@@ -14,31 +14,56 @@ from torch.optim.swa_utils import AveragedModel
 
 from core.batch import Batch
 from core.errors import BadInput
+from core.model.adapting import RATE, Method, adapt, merge
+from core.model.augment import AUGMENTATIONS
 from core.model.batching import Report, shuffled
+from core.model.calibration import fit_temperature
 from core.model.encoder import POSITIVE, Encoder
-from core.model.inference import raw_scores
-from core.model.optimising import Optimiser
+from core.model.inference import probabilities
+from core.model.optimising import Optimiser, autocast
 from core.model.units import Bags
 
 DIVERGED = "Fine-tuning diverged (the loss is not a number): lower the learning rate."
 DECAY = 0.99  # per step, of the running mean of the weights, which is what is judged and kept
+
+Weights = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class FinetuneConfig:
     """Settings of fine-tuning."""
 
+    method: Method = "full"
     epochs: int = 12
     patience: int = 4  # epochs without a better validation before stopping
     batch_size: int = 32  # bags
-    learning_rate: float = 6e-4
+    accumulate: int = 1  # batches to a step
+    learning_rate: float = 6e-4  # of the full method; the others learn faster, having less to learn
+    warm_up: float = 0.1  # share of the training
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    label_smoothing: float = 0.0
+    focal_gamma: float = 0.0  # above 0, what is decided already counts less (Lin et al., ICCV 2017)
+    augmentations: tuple[str, ...] = ("hide",)
     max_bag: int = 24  # sequences of one bag drawn into a step; an actor can have thousands
 
 
 def finetune(
-    encoder: Encoder, batch: Batch, bags: Bags, config: FinetuneConfig, *, seed: int, report: Report
+    encoder: Encoder,
+    batch: Batch,
+    bags: Bags,
+    config: FinetuneConfig,
+    *,
+    seed: int,
+    report: Report,
+    confidence: Weights | None = None,
 ) -> None:
     """Train `encoder` in place on the training bags, keeping the weights best on validation.
+
+    Parameters
+    ----------
+    confidence
+        How sure the label of each of the batch's sequences is, (N,); all alike without it.
 
     Raises
     ------
@@ -48,9 +73,17 @@ def finetune(
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     train, validation = bags.of("train"), bags.of("validation")
-    weight = _positive_weight(train.label)
-    steps = sum(1 for _ in _batches(encoder, batch, train, config, np.random.default_rng(seed)))
-    optimiser = Optimiser(encoder, config.learning_rate, steps * config.epochs)
+    sure = np.ones(len(batch)) if confidence is None else confidence
+    encoder.bert.config.calibration_temperature = 1.0
+    adapt(encoder, config.method).to(encoder.device)
+    _set_dropout(encoder, config.dropout)
+    weight = _positive_weight(train.label).to(encoder.device)
+    optimiser = Optimiser(
+        encoder,
+        config.learning_rate * RATE[config.method],
+        warm_up=config.warm_up,
+        weight_decay=config.weight_decay,
+    )
     averaged = AveragedModel(encoder, avg_fn=_running_mean)
     judged = cast(Encoder, averaged.module)
     best = (_quality(encoder, batch, validation, weight), deepcopy(encoder.state_dict()))
@@ -58,23 +91,68 @@ def finetune(
     for epoch in range(config.epochs):
         encoder.train()
         losses = []
-        for part, share in _batches(encoder, batch, train, config, rng):
-            target = torch.from_numpy(part.label).float().to(encoder.device)
-            logits = bag_logits(encoder, _hide(batch.take(part.rows), rng), part).float()
-            loss = nn.functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
-            optimiser.step(loss)
-            averaged.update_parameters(encoder)
+        for number, (part, share) in enumerate(_batches(encoder, batch, train, config, rng)):
+            loss = _loss(encoder, batch, part, config, rng, weight, sure)
+            optimiser.add(loss / config.accumulate)
             losses.append(loss.detach())
+            if (number + 1) % config.accumulate == 0:
+                optimiser.step((epoch + share) / config.epochs)
+                averaged.update_parameters(encoder)
             report({"phase": "fine-tuning", "progress": (epoch + share) / config.epochs})
+        mean = _finite(losses)
         quality = _quality(judged, batch, validation, weight)
-        report(_point(losses, quality, epoch + 1, config.epochs))
+        report(_point(mean, quality, epoch + 1, config.epochs))
         waited = 0 if quality > best[0] else waited + 1
         if quality > best[0]:
             best = (quality, deepcopy(judged.state_dict()))
         if waited >= config.patience:
             break
     encoder.load_state_dict(best[1])
-    encoder.eval()
+    merge(encoder).eval()
+    encoder.bert.config.calibration_temperature = _temperature(encoder, batch, validation)
+
+
+def _loss(
+    encoder: Encoder,
+    batch: Batch,
+    bags: Bags,
+    config: FinetuneConfig,
+    rng: np.random.Generator,
+    positive_weight: Tensor,
+    sure: Weights,
+) -> Tensor:
+    """Return the loss of some bags, each counting as much as its label is sure."""
+    part = batch.take(bags.rows)
+    for name in config.augmentations:
+        part = AUGMENTATIONS[name](part, rng, encoder.tokenizer)
+    with autocast(encoder.device):
+        logits = bag_logits(encoder, part, bags).float()
+    target = torch.from_numpy(bags.label).float().to(encoder.device)
+    plain = nn.functional.binary_cross_entropy_with_logits(
+        logits,
+        target * (1 - config.label_smoothing) + config.label_smoothing / 2,
+        pos_weight=positive_weight,
+        reduction="none",
+    )
+    if config.focal_gamma > 0:
+        wrong = torch.sigmoid(torch.where(target > 0, -logits, logits))
+        plain = wrong**config.focal_gamma * plain
+    of_bag = np.add.reduceat(sure[bags.rows], bags.offsets[:-1]) / np.diff(bags.offsets)
+    weight = torch.from_numpy(of_bag).float().to(encoder.device)
+    return (weight * plain).sum() / weight.sum().clamp(min=1e-6)
+
+
+def _set_dropout(encoder: Encoder, share: float) -> None:
+    for module in encoder.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = share
+
+
+def _temperature(encoder: Encoder, batch: Batch, validation: Bags) -> float:
+    """Return what makes the validation bags' probabilities honest; they trained nothing."""
+    score = validation.maximum(probabilities(encoder, batch.take(validation.rows)))
+    clipped = np.clip(score.astype(np.float64), 1e-6, 1 - 1e-6)
+    return fit_temperature(np.log(clipped / (1 - clipped)), validation.label)
 
 
 def bag_logits(encoder: Encoder, batch: Batch, bags: Bags) -> Tensor:
@@ -99,13 +177,16 @@ def _batches(
         yield _sample(train.take(index), config.max_bag, rng), number / len(batches)
 
 
-def _point(
-    losses: list[Tensor], quality: tuple[float, float], epoch: int, epochs: int
-) -> dict[str, Any]:
-    """Return an epoch's point of the curve, or refuse to go on without a loss."""
+def _finite(losses: list[Tensor]) -> float:
+    """Return an epoch's mean loss, or refuse to go on without one."""
     loss = float(torch.stack(losses).mean())
     if not np.isfinite(loss):
         raise BadInput(DIVERGED)
+    return loss
+
+
+def _point(loss: float, quality: tuple[float, float], epoch: int, epochs: int) -> dict[str, Any]:
+    """Return an epoch's point of the curve."""
     return {
         "phase": "fine-tuning",
         "progress": epoch / epochs,
@@ -132,22 +213,9 @@ def _sample(bags: Bags, limit: int, rng: np.random.Generator) -> Bags:
     return Bags(np.concatenate(parts), offsets, bags.label, bags.split, bags.unit)
 
 
-def _hide(batch: Batch, rng: np.random.Generator) -> Batch:
-    """Hide a share of each sequence's tokens, from none to all: single ones or whole events.
-
-    Regularises; and an explanation hides tokens and events too, up to the whole sequence, so the
-    model must know what to say when little is left: near the share of abuse it was shown.
-    """
-    share = rng.random(len(batch)) ** 3  # mean 1/4
-    whole_events = rng.random(len(batch)) < 0.5
-    of_event = rng.random(int(batch.positions.sum()))[batch.group]
-    draw = np.where(whole_events[batch.owner], of_event, rng.random(len(batch.ids)))
-    return batch.hidden((draw < share[batch.owner]) & (batch.field > 0))
-
-
 def _quality(encoder: Encoder, batch: Batch, bags: Bags, weight: Tensor) -> tuple[float, float]:
     """Return average precision and, to break ties, the negative loss on validation."""
-    score = bags.maximum(raw_scores(encoder, batch.take(bags.rows)))
+    score = bags.maximum(probabilities(encoder, batch.take(bags.rows)))
     if not np.isfinite(score).all():
         raise BadInput(DIVERGED)
     clipped = torch.from_numpy(score).double().clamp(1e-7, 1 - 1e-7)

@@ -9,29 +9,42 @@ import torch
 from core.batch import Batch
 from core.model.batching import by_length
 from core.model.encoder import POSITIVE, Encoder
-from core.model.surprise import mean_surprise
 
 Floats = npt.NDArray[np.float32]
 
 
 @torch.inference_mode()
-def raw_scores(
-    encoder: Encoder, batch: Batch, *, progress: Callable[[float], None] | None = None
+def by_batch(
+    encoder: Encoder,
+    batch: Batch,
+    function: Callable[[Encoder, Batch], torch.Tensor],
+    *,
+    width: int,
+    progress: Callable[[float], None] | None = None,
 ) -> Floats:
-    """Return (N,) float32: the probability of abuse or, without labels, the mean surprise."""
+    """Return what `function` says of each sequence, (N, width) float32, whatever their order."""
     encoder.eval()
     batches = by_length(encoder.cost(batch))
     parts = []
     for number, rows in enumerate(batches):
-        part = batch.take(rows)
-        if encoder.classifies:
-            parts.append(encoder(part).float().softmax(-1)[:, POSITIVE])
-        else:
-            parts.append(mean_surprise(encoder, part))
+        parts.append(function(encoder, batch.take(rows)))
         if progress is not None:
             progress((number + 1) / len(batches))
-    scores = np.zeros(len(batch), dtype=np.float32)
+    found = np.zeros((len(batch), width), dtype=np.float32)
     if batches:
         # One copy at the end: a copy per batch would make the GPU wait each time.
-        scores[np.concatenate(batches)] = torch.cat(parts).float().cpu().numpy()
-    return scores
+        found[np.concatenate(batches)] = torch.cat(parts).float().cpu().numpy()
+    return found
+
+
+def probabilities(
+    encoder: Encoder, batch: Batch, *, progress: Callable[[float], None] | None = None
+) -> Floats:
+    """Return the probability of abuse, (N,) float32."""
+    return by_batch(encoder, batch, _probability, width=1, progress=progress)[:, 0]
+
+
+def _probability(encoder: Encoder, batch: Batch) -> torch.Tensor:
+    logits: torch.Tensor = encoder(batch)
+    temperature = getattr(encoder.bert.config, "calibration_temperature", 1.0)
+    return (logits.float() / temperature).softmax(-1)[:, [POSITIVE]]

@@ -1,10 +1,11 @@
 """Masked-token pre-training: learn what this log looks like, before any label.
 
-Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (NAACL 2019), with two
-differences: a hidden token competes with the tokens of its own field only, and the loss is computed
-on hidden positions only.
+Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (NAACL 2019), with three
+differences: whole events are hidden beside single tokens, a hidden token competes with the tokens
+of its own field only, and the loss is computed on hidden positions only.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,73 +13,121 @@ import torch
 
 from core.batch import Batch
 from core.errors import BadInput
-from core.model.batching import Report, shuffled
+from core.model.batching import Parts, Report, shuffled
+from core.model.checkpoint import Checkpoint, Position
 from core.model.encoder import Encoder
-from core.model.optimising import Optimiser
+from core.model.masking import training_mask
+from core.model.optimising import Optimiser, autocast
+
+ROUND = 20_000  # most sequences to a point of the curve; a large log needs fewer epochs than one
 
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """Settings of pre-training; the defaults suit logs of thousands to 100,000s of sequences."""
+    """Settings of pre-training; the defaults suit logs of thousands to millions of sequences."""
 
     epochs: int = 20
-    max_steps: int = 3000  # fewer epochs on a large log
+    max_steps: int = (
+        3000  # of `batch_size` sequences: fewer epochs, or a part of one, on a large log
+    )
     batch_size: int = 32  # sequences
     learning_rate: float = 1e-3
-    mask_share: float = 0.2
-    max_sequences: int = 20_000  # a sample of a larger log is enough to learn its language
+    token_share: float = 0.15  # of single tokens hidden
+    event_share: float = 0.15  # of events hidden whole
+    profile_share: float = 0.4  # of sequences whose profile is hidden whole
+    blank_share: float = 0.1  # of sequences whose events are all hidden
 
 
 def pretrain(
-    encoder: Encoder, batch: Batch, config: PretrainConfig, *, seed: int, report: Report
+    encoder: Encoder,
+    parts: Parts,
+    config: PretrainConfig,
+    *,
+    seed: int,
+    report: Report,
+    checkpoint: Checkpoint,
 ) -> None:
-    """Train `encoder`'s masked-token head and body in place on all sequences of `batch`.
+    """Train `encoder`'s masked-token head and body in place, one part of the log after the other.
 
     Raises
     ------
     BadInput
-        If the loss stops being a number.
+        If the loss stops being a number, or the disk is full.
     """
-    rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    if len(batch) > config.max_sequences:
-        batch = batch.take(np.sort(rng.choice(len(batch), config.max_sequences, replace=False)))
-    cost = encoder.cost(batch)
-    steps = len(shuffled(cost, size=config.batch_size, rng=np.random.default_rng(seed)))
-    epochs = max(1, min(config.epochs, config.max_steps // steps))
-    optimiser = Optimiser(encoder, config.learning_rate, steps * epochs)
+    total = min(config.epochs * sum(parts.sizes), config.max_steps * config.batch_size)
+    optimiser = Optimiser(encoder, config.learning_rate)
+    position = checkpoint.restore(encoder, optimiser)
+    size = min(ROUND, sum(parts.sizes))
+    losses: list[torch.Tensor] = []
     encoder.train()
-    for epoch in range(epochs):
-        losses = []
-        batches = shuffled(cost, size=config.batch_size, rng=rng)
-        for number, rows in enumerate(batches):
-            part = batch.take(rows)
-            chosen = (rng.random(len(part.ids)) < config.mask_share) & (part.field > 0)
-            if not chosen.any():
-                continue
-            loss = encoder.masked(part, chosen).mean()
-            optimiser.step(loss)
+    for following, batch in _batches(encoder, parts, config, seed, position):
+        if position.seen >= total:
+            break
+        loss = _loss(encoder, batch, config, seed, position.step)
+        if loss is not None:
+            optimiser.add(loss)
+            optimiser.step(position.seen / total)
             losses.append(loss.detach())
-            if number % 20 == 0:
-                report(
-                    {
-                        "phase": "pre-training",
-                        "progress": (epoch + number / len(batches)) / epochs,
-                    }
-                )
-        if not losses:
-            continue
-        mean = float(torch.stack(losses).mean())
-        if not np.isfinite(mean):
-            raise BadInput(
-                "Pre-training diverged (the loss is not a number): lower the learning rate."
-            )
-        report(
-            {
-                "phase": "pre-training",
-                "epoch": epoch + 1,
-                "loss": mean,
-                "progress": (epoch + 1) / epochs,
-            }
-        )
+        before, position = position, following
+        progress = min(position.seen / total, 1.0)
+        if position.step % 20 == 0:
+            report({"phase": "pre-training", "progress": progress})
+        if losses and (position.seen // size > before.seen // size or position.seen >= total):
+            mean = _finite(losses)
+            point = {"epoch": -(-position.seen // size), "loss": mean, "progress": progress}
+            report({"phase": "pre-training", **point})
+            losses = []
+        if checkpoint.due:
+            _finite(losses or [torch.zeros(())])
+            checkpoint.save(encoder, optimiser, position)
+    checkpoint.save(encoder, optimiser, position)
     encoder.eval()
+
+
+def _batches(
+    encoder: Encoder, parts: Parts, config: PretrainConfig, seed: int, start: Position
+) -> Iterator[tuple[Position, Batch]]:
+    """Give the batches from `start` on, each with the position after it, without an end."""
+    position = start
+    while True:
+        order = np.random.default_rng([seed, position.epoch]).permutation(len(parts))
+        for place in range(position.place, len(parts)):
+            part = parts[order[place]]
+            rng = np.random.default_rng([seed, position.epoch, place])
+            batches = shuffled(encoder.cost(part), size=config.batch_size, rng=rng)
+            for number in range(position.batch, len(batches)):
+                position = _after(position, place, number + 1, len(batches[number]))
+                yield position, part.take(batches[number])
+            position = _after(position, place + 1, 0)
+        position = Position(position.epoch + 1, step=position.step, seen=position.seen)
+
+
+def _after(position: Position, place: int, batch: int, sequences: int = 0) -> Position:
+    step = position.step + (1 if sequences else 0)
+    return Position(position.epoch, place, batch, step, position.seen + sequences)
+
+
+def _loss(
+    encoder: Encoder, batch: Batch, config: PretrainConfig, seed: int, step: int
+) -> torch.Tensor | None:
+    """Return the mean loss at the hidden tokens; None where chance hid none."""
+    torch.manual_seed((seed << 32) + step)  # of the dropout
+    hidden = training_mask(
+        batch,
+        np.random.default_rng([seed, step, 1]),
+        token_share=config.token_share,
+        event_share=config.event_share,
+        profile_share=config.profile_share,
+        blank_share=config.blank_share,
+    )
+    if not hidden.any():
+        return None
+    with autocast(encoder.device):
+        return encoder.masked(batch, hidden).mean()
+
+
+def _finite(losses: list[torch.Tensor]) -> float:
+    mean = float(torch.stack(losses).mean())
+    if not np.isfinite(mean):
+        raise BadInput("Pre-training diverged (the loss is not a number): lower the learning rate.")
+    return mean

@@ -1,8 +1,8 @@
-"""Unusualness: how surprised a pre-trained model is by a sequence, before any label exists.
+"""Surprise: what a pre-trained model did not expect, token by token, before any label exists.
 
-The surprise of a token is its negative log-likelihood when it and a fifth of the others are hidden
-(pseudo-log-likelihood; Salazar et al., "Masked Language Model Scoring", ACL 2020). The score of a
-sequence is the percentile of its mean surprise among the training data: never a probability.
+The surprise of a token is measured while its whole event is hidden (pseudo-log-likelihood; Salazar
+et al., "Masked Language Model Scoring", ACL 2020), in excess of what the model expected it to be.
+An event's surprise is the sum over its tokens: the first explanation of a sequence.
 """
 
 import numpy as np
@@ -10,41 +10,57 @@ import numpy.typing as npt
 import torch
 
 from core.batch import MASK, Batch
-from core.model.encoder import Encoder
+from core.model.encoder import Encoder, excess_surprise
+from core.model.masking import surprise_masks
 
-GROUPS = 5  # every token is hidden in exactly one of as many passes
-QUANTILES = 1001
-
-Floats = npt.NDArray[np.float32]
+PATTERN_COUNT = "pattern_count"
 
 
 @torch.inference_mode()
-def mean_surprise(encoder: Encoder, batch: Batch) -> torch.Tensor:
-    """Return each sequence's mean surprise in nats, (N,), on the encoder's device.
+def token_surprise(encoder: Encoder, batch: Batch) -> torch.Tensor:
+    """Return each token's excess surprise in nats, (T,), on the encoder's device.
 
-    Tokens that are hidden already (an explanation hides them) are not counted.
+    0 for `[CLS]` and for tokens that are hidden already (an explanation hides them).
     """
     countable = (batch.field > 0) & (batch.ids != MASK)
-    # Spread by field and event, not by place in the batch: a score must not depend on its company.
-    group = (batch.field.astype(np.int64) * 7 + batch.event.astype(np.int64) * 3) % GROUPS
-    total = torch.zeros(len(batch), device=encoder.device)
-    for number in range(GROUPS):
-        chosen = countable & (group == number)
-        if chosen.any():
-            index = torch.from_numpy(batch.owner[chosen]).to(encoder.device)
-            total = total.index_add(0, index, encoder.masked(batch, chosen))
-    count = np.bincount(batch.owner[countable], minlength=len(batch))
-    return total / torch.from_numpy(np.maximum(count, 1)).to(encoder.device)
+    found = torch.zeros(len(batch.ids), device=encoder.device)
+    for hidden, counted in surprise_masks(batch):
+        wanted = counted & countable
+        if wanted.any():
+            index = torch.from_numpy(np.flatnonzero(wanted)).to(encoder.device)
+            found[index] = encoder.masked(batch, hidden, measured=wanted, measure=excess_surprise)
+    return found
 
 
-def quantiles(surprise: Floats) -> list[float]:
-    """Return the reference that turns a surprise into a percentile."""
-    return [float(value) for value in np.quantile(surprise, np.linspace(0, 1, QUANTILES))]
+@torch.inference_mode()
+def strangest(encoder: Encoder, batch: Batch) -> torch.Tensor:
+    """Return the surprise of each sequence's strangest event and strangest profile fact, (N, 2).
+
+    The highest, not the mean: one step that never happens is strange among a hundred usual ones.
+    At least 0, which is as expected.
+    """
+    device = encoder.device
+    tokens = token_surprise(encoder, batch)
+    group = torch.from_numpy(batch.group).to(device)
+    tokens = tokens * torch.from_numpy(_about_the_sequence(encoder, batch)).to(device)
+    in_profile = torch.from_numpy(batch.event == 0).to(device)
+    events = torch.zeros(int(batch.positions.sum()), device=device)
+    events = events.index_add(0, group[~in_profile], tokens[~in_profile])
+    owner_of_event = np.repeat(np.arange(len(batch)), batch.positions)
+    found = torch.zeros((len(batch), 2), device=device)
+    for column, values, owner in (
+        (0, events, torch.from_numpy(owner_of_event).to(device)),
+        (1, tokens[in_profile], torch.from_numpy(batch.owner).to(device)[in_profile]),
+    ):
+        found[:, column] = found[:, column].scatter_reduce(0, owner, values, "amax")
+    return found
 
 
-def percentile(surprise: Floats, reference: list[float]) -> Floats:
-    """Return where each surprise stands among the training data, in [0, 1]."""
-    if reference[0] == reference[-1]:  # all alike: nobody is unusual
-        return np.full(len(surprise), 0.5, dtype=np.float32)
-    grid = np.linspace(0, 1, len(reference))
-    return np.interp(surprise, reference, grid).astype(np.float32)
+def _about_the_sequence(encoder: Encoder, batch: Batch) -> npt.NDArray[np.bool_]:
+    """Leave out how many others of the *same log* are alike: a smaller log has fewer of them."""
+    numbers = [
+        number
+        for number, field in enumerate(encoder.tokenizer.fields, start=1)
+        if field.level == "profile" and field.name == PATTERN_COUNT
+    ]
+    return ~np.isin(batch.field, numbers)

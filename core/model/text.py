@@ -33,7 +33,15 @@ from core.batch import MASK, Batch
 from core.errors import BadInput
 from core.fields import MISSING
 from core.model.batching import BUDGET, by_length
-from core.model.encoder import ID2LABEL, POSITIVE, Encoder, read_parts, read_weights
+from core.model.encoder import (
+    ID2LABEL,
+    POSITIVE,
+    Encoder,
+    Measure,
+    read_parts,
+    read_weights,
+    surprise,
+)
 from core.tokens import Tokenizer
 
 LAYOUT: Final = "text"
@@ -182,7 +190,14 @@ class TextEncoder(Encoder):
         highest = by_score[np.append(np.diff(owner[by_score]) > 0, True)]  # one per sequence
         return logits[torch.from_numpy(highest).to(self.device)]
 
-    def masked(self, batch: Batch, chosen: npt.NDArray[np.bool_]) -> Tensor:
+    def masked(
+        self,
+        batch: Batch,
+        hidden: npt.NDArray[np.bool_],
+        *,
+        measured: npt.NDArray[np.bool_] | None = None,
+        measure: Measure = surprise,
+    ) -> Tensor:
         """Refuse: a text back-bone predicts no tokens."""
         raise BadInput("A text back-bone is not pre-trained on a log; use a behaviour back-bone.")
 

@@ -68,7 +68,7 @@ def build_cases(
     sequences
         The data set's sequences: sequence_id, actor_id, events, amount, last_ts.
     """
-    actors = _actors(scores, sequences, threshold)
+    actors = cases_of_actors(scores, sequences, threshold)
     above = actors[actors[Column.SCORE] >= threshold].head(MOST_CASES)
     below = actors[actors[Column.SCORE] < threshold]
     size = min(math.ceil(len(below) * random_share), MOST_RANDOM)
@@ -83,7 +83,9 @@ def build_cases(
     return picked.assign(run_id=run_id, dataset_id=dataset_id, created_at=now())
 
 
-def _actors(scores: pd.DataFrame, sequences: pd.DataFrame, threshold: float) -> pd.DataFrame:
+def cases_of_actors(
+    scores: pd.DataFrame, sequences: pd.DataFrame, threshold: float
+) -> pd.DataFrame:
     """One row per actor, highest score first, with the sequences at or above `threshold`."""
     ranked = scores.sort_values(
         [Column.SCORE, Column.SEQUENCE], ascending=[False, True], kind="stable"

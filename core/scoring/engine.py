@@ -11,9 +11,8 @@ import torch
 from core.batch import Batch
 from core.model.backbone import load_encoder
 from core.model.encoder import Encoder
-from core.model.files import read_json
-from core.model.inference import raw_scores
-from core.model.surprise import percentile
+from core.model.inference import probabilities
+from core.model.unusualness import Unusualness
 
 Floats = npt.NDArray[np.float32]
 
@@ -25,11 +24,11 @@ def best_device() -> torch.device:
 
 @dataclass(frozen=True)
 class Scorer:
-    """A model ready to score. `reference` holds the training quantiles of an unlabelled model."""
+    """A model ready to score; `unusualness` is what a model without labels scores by."""
 
     model_id: str
     encoder: Encoder
-    reference: list[float]
+    unusualness: Unusualness | None
 
     @classmethod
     def load(cls, folder: Path, device: torch.device | None = None) -> "Scorer":
@@ -44,8 +43,8 @@ class Scorer:
         encoder = load_encoder(folder).to(device)
         if device.type == "cuda":
             encoder = encoder.to(torch.bfloat16)
-        reference = [] if encoder.classifies else read_json(folder / "surprise.json")["quantiles"]
-        return cls(folder.name, encoder, reference)
+        unusualness = None if encoder.classifies else Unusualness.load(folder)
+        return cls(folder.name, encoder, unusualness)
 
     def predict_proba(
         self, batch: Batch, *, progress: Callable[[float], None] | None = None
@@ -54,7 +53,8 @@ class Scorer:
 
         Column 1 is the probability of abuse or, for a model without labels, the unusualness.
         """
-        score = raw_scores(self.encoder, batch, progress=progress)
-        if not self.encoder.classifies:
-            score = percentile(score, self.reference)
+        if self.unusualness is None:
+            score = probabilities(self.encoder, batch, progress=progress)
+        else:
+            score = self.unusualness.score(self.encoder, batch, progress=progress)
         return np.column_stack([1 - score, score])

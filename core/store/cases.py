@@ -51,6 +51,11 @@ def replace_open(con: Connection, dataset_id: str, frame: pd.DataFrame) -> int:
     return len(rows)
 
 
+def add(con: Connection, frame: pd.DataFrame) -> None:
+    """Put `frame`'s cases, of actors that have none, in the queue."""
+    con.execute(insert(cases), records(frame))
+
+
 def _renew(con: Connection, dataset_id: str, frame: pd.DataFrame) -> None:
     """Give the open ones among the cases of `frame` their new values."""
     decided = select(verdicts.c.case_id).where(_STANDING)

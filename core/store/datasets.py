@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from core.errors import NotFound
 from core.store.home import Home, as_dict, remove
@@ -33,6 +33,19 @@ class Dataset:
 def add(con: Connection, dataset: Dataset) -> None:
     """Register `dataset`."""
     con.execute(insert(datasets).values(**asdict(dataset)))
+
+
+def replace(con: Connection, old: Dataset, new: Dataset) -> bool:
+    """Put `new` in the place of `old`; tell whether `old` was still there."""
+    unchanged = (datasets.c.id == old.id) & (datasets.c.read == old.read)
+    return con.execute(update(datasets).where(unchanged).values(**asdict(new))).rowcount == 1
+
+
+def of_source(con: Connection, source: str) -> Dataset | None:
+    """Return the newest data set that was imported from `source`."""
+    of_it = select(datasets).where(datasets.c.source == source)
+    row = con.execute(of_it.order_by(datasets.c.created_at.desc())).first()
+    return None if row is None else Dataset(**as_dict(row))
 
 
 def get(con: Connection, dataset_id: str) -> Dataset:

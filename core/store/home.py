@@ -1,5 +1,6 @@
 """The home: a folder for what is big, a database for what is decided."""
 
+import errno
 import os
 import shutil
 import time
@@ -21,7 +22,9 @@ from core.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0002"  # the newest migration
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ABANDONED: Final = 3600.0  # seconds without a change after which nobody is writing any more
+FORGOTTEN: Final = 7 * 86_400.0  # seconds after which nobody goes on with a killed training
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,11 @@ class Home:
     def training_dir(self, training_id: str) -> Path:
         """TensorBoard's event files of one training."""
         return self.path / "trainings" / training_id
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where trainings that were killed go on from."""
+        return self.path / "checkpoints"
 
     @property
     def uploads(self) -> Path:
@@ -138,16 +146,38 @@ def writing(target: Path, *, replace: bool = True) -> Iterator[Path]:
     ------
     FileExistsError
         Without `replace`, if a folder came to be at `target` meanwhile.
+    BadInput
+        If the disk is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    aside = temporary.with_suffix(".old.tmp")
     try:
         yield temporary
         if replace and target.is_dir():
-            shutil.rmtree(target)
-        _move(temporary, target)
+            os.replace(target, aside)  # a reader misses it for a moment, and never sees a half
+        try:
+            _move(temporary, target)
+        except OSError:
+            if aside.is_dir():
+                os.replace(aside, target)
+            raise
+    except Exception as error:
+        if _no_room(error):
+            raise BadInput(
+                f"There is no room to write {target.name}: the disk of {target.parent} is full. "
+                "Free some space and start again."
+            ) from error
+        raise
     finally:
         remove(temporary)
+        remove(aside)
+
+
+def _no_room(error: Exception) -> bool:
+    """Say whether a write failed for want of space; libraries wrap that in errors of their own."""
+    number = getattr(error, "errno", None)
+    return number in NO_ROOM or any(f"os error {code}" in str(error) for code in NO_ROOM)
 
 
 def _move(source: Path, target: Path) -> None:
@@ -164,9 +194,11 @@ def sweep(home: Home) -> None:
     written = [home.path / folder for folder in ("models", "datasets", "runs")]
     leftovers = [path for folder in written for path in folder.glob(".*.tmp")]
     # A command line may be writing at this moment, so what changed of late stays.
-    for path in [*leftovers, *(home.path / "scratch").glob("*")]:
+    ages = dict.fromkeys([*leftovers, *(home.path / "scratch").glob("*")], ABANDONED)
+    ages |= dict.fromkeys(home.checkpoints.glob("*"), FORGOTTEN)
+    for path, age in ages.items():
         with suppress(OSError):
-            if time.time() - _changed(path) > ABANDONED:
+            if time.time() - _changed(path) > age:
                 remove(path)
 
 

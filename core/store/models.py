@@ -1,6 +1,6 @@
 """Models and the policy in force: candidate -> active -> retired, at most one active per task."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,14 @@ def get(con: Connection, model_id: str) -> Model:
         known = ", ".join(con.execute(select(models.c.id)).scalars()) or "none yet"
         raise NotFound(f"There is no model '{model_id}'. Models: {known}.")
     return Model(**as_dict(row))
+
+
+def add_metric(con: Connection, model_id: str, name: str, value: dict[str, Any]) -> Model:
+    """Set one entry of a model's metrics and return the model."""
+    model = get(con, model_id)
+    metrics = {**model.metrics, name: value}
+    con.execute(update(models).where(models.c.id == model_id).values(metrics=metrics))
+    return replace(model, metrics=metrics)
 
 
 def active(con: Connection, task: str = "anomaly") -> Model | None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from core.__main__ import app
 from core.store import models
 from core.store.home import Home
+from core.store.tables import labels as labels_table
 from tests.conftest import small_log
 
 RUNNER = CliRunner()
@@ -171,6 +172,15 @@ def test_a_corrupt_model_directory_is_refused(seeded_home: Home) -> None:
 def test_wrong_usage_exits_with_2() -> None:
     assert RUNNER.invoke(app, ["import"]).exit_code == 2
     assert RUNNER.invoke(app, ["nonsense"]).exit_code == 2
+
+
+def test_asking_for_labels_names_whom_and_why(seeded_home: Home) -> None:
+    with seeded_home.engine.begin() as con:
+        con.execute(labels_table.delete())
+    asked = run("ask", "small", "--size", 6)
+    assert asked["added"] == len(asked["cases"]) == 6
+    assert {case["chosen"] for case in asked["cases"]} == {"outlier", "random"}
+    assert "no way to choose 'best'" in refused("ask", "small", "--strategy", "best")
 
 
 def test_a_search_of_settings_ends_in_a_candidate(seeded_home: Home) -> None:

@@ -173,3 +173,12 @@ def test_the_command_line_starts_as_a_process(home: Home) -> None:
     done = subprocess.run(command, cwd=Path(ROOT), capture_output=True, text=True, check=True)
     assert done.stdout == '{"models": []}\n'
     assert done.stderr == ""
+
+
+def test_robustness_is_measured_as_a_job(seeded_home: Home) -> None:
+    job = do(seeded_home, "robustness", model="finetuned", dataset="small")
+    assert job.status == "done", job.message
+    assert job.result is not None
+    assert job.result["model"] == "finetuned"
+    refused = do(seeded_home, "robustness", model="nope", dataset="small")
+    assert (refused.status, "no model 'nope'" in refused.message) == ("failed", True)

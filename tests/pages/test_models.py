@@ -100,3 +100,20 @@ def test_a_model_is_shown_beside_every_baseline(open_page, seeded_home):
     assert "sequences of abuse reach the threshold" in said
     app.session_state["metric"] = "brier_score"
     assert not app.run().exception
+
+
+def test_robustness_is_asked_for_as_a_job_and_shown_in_words(open_page, seeded_home):
+    from core.govern.robustness import measure_robustness
+
+    app = open_page("models", model="pretrained")
+    _press(app, "Measure robustness")
+    with seeded_home.engine.connect() as con:
+        job = jobs.newest(con).iloc[0]
+    assert job["kind"] == "robustness"
+    assert job["arguments"] == {"model": "pretrained", "dataset": "small"}
+    report = measure_robustness(seeded_home, "pretrained", "small")
+    app = open_page("models", model="pretrained")
+    assert not app.exception
+    said = "\n".join(block.value for block in app.markdown)
+    assert report["summary"][0].split(":")[0].split("(")[0] in said.replace("\\", "")
+    assert len(app.get("plotly_chart")) >= 2

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.charts import attribution, look, overview
+from core.charts import attribution, look, overview, robustness
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,16 @@ def test_models_are_compared_with_their_intervals():
     assert (first.name, list(first.x), list(second.x)) == ("m1", [0.8], [0.9])
     assert list(first.error_x.array) == pytest.approx([0.05])
     assert list(first.error_x.arrayminus) == pytest.approx([0.1])
+
+
+def test_robustness_is_drawn_with_the_worst_on_top_and_recall_from_nothing_hidden() -> None:
+    def measured(flipped):
+        rate = {"value": flipped, "low": flipped / 2, "high": 2 * flipped}
+        return {"flipped": rate, "recall": rate, "units": 9, "mean": 0.1, "share": flipped}
+
+    (dots,) = robustness.flips({"dropping": measured(0.1), "padding": measured(0.3)}).data
+    assert list(dots.y) == ["dropping", "padding"]
+    np.testing.assert_allclose(dots.error_x.array, [0.1, 0.3])
+    whole = {"value": 0.9, "low": 0.8, "high": 1.0}
+    (line,) = robustness.hiding(whole, [measured(0.5)]).data
+    assert (list(line.x), list(line.y)) == ([0.0, 0.5], [0.9, 0.5])

@@ -13,13 +13,14 @@ from core.logs.engine import connect, scratch_folder
 from core.logs.events import create_events
 from core.logs.frames import read_events, read_sequences
 from core.logs.importing import import_log
+from core.logs.imputing import impute
 from core.logs.mapping import Mapping
-from core.logs.measuring import (
-    add_event_facts,
-    add_profiles,
-    measure_actor,
-    measure_sequences,
-)
+from core.logs.measuring import create_part, measure_actor, measure_others, measure_sequences
+from core.logs.quality import measure_quality
+from core.logs.repeats import measure_repeats
+from core.logs.sequencing import WHOLE, cut_sequences
+from core.logs.summing import create_edges, create_sequences, summarise_part
+from core.logs.trust import doubts
 from core.store.home import Home
 
 TIMED = Mapping.model_validate(
@@ -67,9 +68,15 @@ def measure(log: list[dict[str, Any]], mapping: Mapping) -> tuple[pd.DataFrame, 
         con.execute(
             """CREATE VIEW source AS SELECT *, NULL AS "@refused", NULL AS "@file" FROM rows"""
         )
-        create_events(con, mapping, "log")
-        add_event_facts(con, mapping)
-        add_profiles(con, mapping, ["view"])
+        counts = create_events(con, mapping)
+        quality = measure_quality(con, mapping, counts, impute(con, mapping, "accepted"))
+        create_edges(con, mapping)
+        measure_others(con, mapping)
+        cut_sequences(con, mapping, "log", WHOLE)
+        create_part(con, mapping, WHOLE)
+        measure_repeats(con, mapping, "events")
+        summarise_part(con, mapping, ["view"], doubts(mapping, quality), WHOLE)
+        create_sequences(con, mapping, ["view"], [WHOLE])
         events = con.execute('SELECT * FROM events ORDER BY "row"').df()
         return events, con.execute("SELECT * FROM sequences ORDER BY sequence_id").df()
 
@@ -167,7 +174,7 @@ def test_what_comes_later_changes_no_fact(
     later = [event | {"at": BASE + 7200} for event in extra]
     before, _ = measure(log, TIMED)
     after, _ = measure(log + later, TIMED)
-    stored = ["@sequence", "partition"]  # depend on how much there is to store
+    stored = ["@sequence"]  # depend on how much there is to store
     assert cells(before.drop(columns=stored)) == cells(after.head(len(log)).drop(columns=stored))
 
 
@@ -279,3 +286,23 @@ def test_a_wide_table_is_imported(home: Home, tmp_path: Path) -> None:
     assert dataset.accepted == 6
     assert kinds.count("numeric") == 40
     assert kinds.count("ignore") == 960
+
+
+def test_an_import_can_leave_out_facts_about_others(home: Home, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("at,user,item,ip,price\n" + "".join(
+        f"{BASE + number},u{number % 3},i{number % 2},p{number % 2},{number}\n"
+        for number in range(12)
+    ))  # fmt: skip
+    given = {"columns": {"ip": "entity", "price": "numeric"}}
+    everything = import_log(home, log, mapping=Mapping.model_validate(given), name="all")
+    own = import_log(home, log, mapping=Mapping.model_validate({**given, "facts": "actor"}))
+    for read in (read_events, read_sequences):
+        whole, part = read(home, everything.id), read(home, own.id)
+        left_out = set(whole.columns) - set(part.columns)
+        assert {"amount_vs_item", "price_vs_item"} & left_out or "mean_item_seen" in left_out
+        kept = [name for name in part if name not in ("sequence_id", "partition")]
+        pd.testing.assert_frame_equal(part[kept], whole[kept])
+    assert not {"item_seen", "item_actors_1h", "ip_actors", "ip_seen"} & set(
+        read_events(home, own.id)
+    )

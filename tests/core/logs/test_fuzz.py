@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.fuzz_reader import FILES, VALID, rows_add_up
 from core.logs.engine import connect, scratch_folder
-from core.logs.events import create_preview
+from core.logs.events import create_events
 from core.logs.mapping import Format, Mapping
 from core.logs.proposal import complete
 from core.logs.reader import open_log
@@ -69,7 +69,7 @@ def test_rows_of_a_dirty_csv_are_accepted_or_kept_with_line_and_text(
     mapping = Mapping.model_validate({"roles": {"actor": "user"}, "columns": {"note": "text"}})
     with scratch_folder() as scratch, connect(scratch) as con:
         source = open_log(con, path, scratch, format=Format(delimiter=",", header=True))
-        counts = create_preview(con, complete(con, source, mapping))
+        counts = create_events(con, complete(con, source, mapping))
         kept = con.execute("SELECT line, reason, raw FROM rejected").fetchall()
     assert [(line, why, parsed(raw)) for line, why, raw in kept] == [
         (line, why, parsed(raw)) for line, why, raw in rejected

@@ -102,11 +102,15 @@ def test_what_was_imported_is_read_back_in_order(home: Home, write: Write) -> No
 def test_many_events_lie_in_parts_by_actor(
     home: Home, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.logs.events.EVENTS_PER_PARTITION", 10)
+    monkeypatch.setattr("core.logs.building.EVENTS_PER_PART", 10)
     rows = [f"u{number % 17},i{number}" for number in range(50)]
     dataset = import_log(home, write("user,item\n" + "\n".join(rows) + "\n"))
-    parts = [read_events(home, dataset.id, partition=part) for part in range(5)]
-    assert partitions(home, dataset.id) == 5
+    assert 5 <= partitions(home, dataset.id) <= 10
+    parts = [
+        read_events(home, dataset.id, partition=part)
+        for part in range(partitions(home, dataset.id))
+    ]
+    assert max(map(len, parts)) <= 10
     assert sum(map(len, parts)) == 50
     assert sum(part["actor_id"].nunique() for part in parts) == 17
     pd.testing.assert_frame_equal(
@@ -313,7 +317,7 @@ def test_of_two_imports_under_one_name_at_the_same_time_one_is_refused(
         if message == "writing":
             import_log(home, path)
 
-    with pytest.raises(Conflict, match="took the name 'log'"):
+    with pytest.raises(Conflict, match="wrote the data set 'log' meanwhile"):
         import_log(home, path, progress=import_meanwhile)
     with home.engine.connect() as con:
         assert datasets.all_datasets(con)["id"].tolist() == ["log"]

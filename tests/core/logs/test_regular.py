@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.logs import regular
 from core.logs.engine import connect, scratch_folder
 from core.logs.reader import open_log
 
@@ -26,7 +27,7 @@ def rows(path: Path) -> tuple[list[dict[str, Any]], bool]:
         tables = {name for (name,) in con.execute("SHOW TABLES").fetchall()}
         places = ("@row", "@line", "@file", "@refused")
         kept = [{name: row[name] for name in (places if row["@refused"] else row)} for row in table]
-        return kept, "raw" in tables
+        return kept, "misfits_0" in tables
 
 
 @settings(max_examples=30, deadline=None)
@@ -43,7 +44,7 @@ def test_short_and_long_lines_keep_their_number_and_text(write: Any) -> None:
     path = write("user,item\nu1,a\nu2\nu3,b\nu4,c,d\nu5,e\n")
     with scratch_folder() as scratch, connect(scratch) as con:
         open_log(con, path, scratch)
-        assert con.execute("SELECT count(*) FROM raw").fetchone() == (3,)
+        assert con.execute("SELECT place FROM misfits_0").fetchall() == [(2,), (4,)]
         found = con.execute(
             'SELECT "@row", "@line", "@text", "@refused", "user" FROM source ORDER BY "@row"'
         ).fetchall()
@@ -85,6 +86,25 @@ def test_lines_of_several_files_are_counted_in_each(tmp_path: Path) -> None:
 def test_a_name_that_reads_like_a_pattern_is_one_file(tmp_path: Path) -> None:
     (tmp_path / "log[1]*.csv").write_text("user,item\nu1,a\n")
     (tmp_path / "log1x.csv").write_text("user,item\nu2,b\n")
-    found, regular = rows(tmp_path / "log[1]*.csv")
+    found, by_itself = rows(tmp_path / "log[1]*.csv")
     assert [row["user"] for row in found] == ["u1"]
-    assert regular
+    assert by_itself
+
+
+def test_a_large_file_is_read_in_pieces_and_nothing_changes(
+    write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"u{number % 7},{'x' * (number % 40)}" for number in range(5000)]
+    lines[3000] = "u1,a,b"
+    path = write("\n".join(["user,item", *lines]))
+    whole, _ = rows(path)
+    monkeypatch.setattr(regular, "_PIECE", 1 << 10)
+    monkeypatch.setattr(regular, "_CHUNK", 1 << 8)
+    with scratch_folder() as scratch:
+        pieces = regular._take_census([path], scratch, True).pieces
+        assert len(pieces) > 1
+        assert b"".join(piece.path.read_bytes() for piece in pieces) == path.read_bytes()
+    in_pieces, by_itself = rows(path)
+    assert by_itself
+    assert in_pieces == whole
+    assert [row["@row"] for row in in_pieces] == list(range(1, 5001))

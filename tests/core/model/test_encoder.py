@@ -6,7 +6,7 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.logs.frames import actions, read_events, read_mapping, read_sequences
 from core.model.encoder import Encoder, Layout, Size
-from core.model.inference import raw_scores
+from core.model.surprise import token_surprise
 from core.store.home import Home
 from core.tokens import Tokenizer
 
@@ -77,7 +77,7 @@ def test_a_saved_encoder_says_the_same(
     encoder.save(folder)
     again = Encoder.load(folder)
     assert again.layout == encoder.layout
-    np.testing.assert_array_equal(raw_scores(again, batch), raw_scores(encoder, batch))
+    torch.testing.assert_close(token_surprise(again, batch), token_surprise(encoder, batch))
 
 
 def test_a_summed_sequence_takes_a_position_per_event(seeded_home: Home) -> None:
@@ -91,4 +91,4 @@ def test_a_sequence_longer_than_the_model_reads_is_refused(seeded_home: Home) ->
     size = Size(layers=1, width=16, heads=2)
     encoder = Encoder.create(tokenizer, layout="summed", max_events=3, size=size, seed=0)
     with pytest.raises(BadInput, match="this model reads at most 3"):
-        raw_scores(encoder, batch)
+        token_surprise(encoder, batch)

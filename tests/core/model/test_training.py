@@ -14,8 +14,9 @@ from core.govern.log import read_log
 from core.govern.training import TrainConfig, train
 from core.logs.frames import read_sequences
 from core.logs.importing import import_log
+from core.model.augment import hide
 from core.model.encoder import Size
-from core.model.finetune import FinetuneConfig, _hide
+from core.model.finetune import FinetuneConfig
 from core.model.pretrain import PretrainConfig
 from core.scoring.cases import read_scores
 from core.scoring.engine import Scorer
@@ -83,7 +84,7 @@ def test_a_data_set_deleted_during_training_leaves_no_model_behind(seeded_home: 
             delete_dataset(seeded_home, "small")
 
     before = set((seeded_home.path / "models").iterdir())
-    with pytest.raises(NotFound, match="was deleted while training"):
+    with pytest.raises(NotFound, match="small"):
         train(seeded_home, "small", config=TINY, told=delete)
     assert set((seeded_home.path / "models").iterdir()) == before
 
@@ -128,7 +129,7 @@ def test_nothing_known_scores_near_the_share_of_abuse(seeded_home: Home) -> None
 def test_hiding_leaves_some_sequences_whole_and_some_nearly_empty(seeded_home: Home) -> None:
     log = read_log(seeded_home, "small")
     batch = log.encode(log.fit_tokenizer())
-    hidden = _hide(batch, np.random.default_rng(0))
+    hidden = hide(batch, np.random.default_rng(0))
     share = np.bincount(batch.owner, weights=hidden.ids != batch.ids) / batch.tokens
     assert share.min() < 0.05
     assert share.max() > 0.7

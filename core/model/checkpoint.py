@@ -1,0 +1,84 @@
+"""Checkpoints: a killed training goes on where it was.
+
+Everything random in pre-training depends on the seed and the number of the step, so weights, the
+optimiser's state and the position are all there is to keep, and a resumed training ends with the
+same weights as one that was never stopped.
+"""
+
+import io
+import pickle
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+
+from core.model.encoder import Encoder
+from core.model.optimising import Optimiser
+from core.store.home import remove, writing
+
+EVERY = 30.0  # seconds
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a pre-training stands: which batch of which part comes next."""
+
+    epoch: int = 0
+    place: int = 0  # in this epoch's order of the parts
+    batch: int = 0
+    step: int = 0
+    seen: int = 0  # sequences
+
+
+@dataclass
+class Checkpoint:
+    """The file that holds a training's state; without one nothing is kept."""
+
+    file: Path | None
+    every: float = EVERY
+    written: float = field(default_factory=time.monotonic)
+
+    @property
+    def due(self) -> bool:
+        """Whether the last one is old enough to write another."""
+        return time.monotonic() - self.written >= self.every
+
+    def save(self, encoder: Encoder, optimiser: Optimiser, position: Position) -> None:
+        """Write the state; a reader sees the old one or the new one, never half of it.
+
+        Raises
+        ------
+        BadInput
+            If the disk is full.
+        """
+        if self.file is None:
+            return
+        state = {
+            "weights": encoder.state_dict(),
+            "optimiser": optimiser.adamw.state_dict(),
+            "position": asdict(position),
+        }
+        content = io.BytesIO()
+        torch.save(state, content)
+        with writing(self.file) as temporary:
+            temporary.write_bytes(content.getbuffer())  # torch would not say why it cannot write
+        self.written = time.monotonic()
+
+    def restore(self, encoder: Encoder, optimiser: Optimiser) -> Position:
+        """Read the state back into `encoder` and `optimiser`; the start if there is none to use."""
+        if self.file is None or not self.file.exists():
+            return Position()
+        try:
+            state = torch.load(self.file, map_location=encoder.device, weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+            remove(self.file)  # damaged: whatever it held has to be learned again
+            return Position()
+        encoder.load_state_dict(state["weights"])
+        optimiser.adamw.load_state_dict(state["optimiser"])
+        return Position(**state["position"])
+
+    def drop(self) -> None:
+        """Delete the file: the training has ended."""
+        if self.file is not None:
+            remove(self.file)

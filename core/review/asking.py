@@ -1,0 +1,98 @@
+"""Put actors into the queue because their labels would teach much."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from core.errors import BadInput
+from core.logs.frames import read_sequences
+from core.model.baselines.tables import isolation_forest
+from core.model.units import bags_of
+from core.review.policy import deciding_run
+from core.review.sampling import UNKNOWN, Pool, choose
+from core.schema import Column, Trust
+from core.scoring.cases import cases_of_actors, read_scores
+from core.store import cases, datasets, labels, models, verdicts
+from core.store.home import Home, now
+from core.store.runs import Run
+
+
+def ask(home: Home, dataset_id: str, strategy: str, size: int, *, seed: int = 0) -> pd.DataFrame:
+    """Add up to `size` actors to the queue of a data set, chosen by `strategy`.
+
+    Whoever has a case, a verdict or a label is not asked about again. Those chosen by chance are
+    cases of the source `random` with their propensity; the others were chosen by a score, for
+    certain. The next scoring run renews the queue, undecided ones leave it then.
+
+    Returns
+    -------
+    One row per case added: actor_id, sequence_id, score, propensity and ``chosen`` (margin, outlier
+    or random).
+
+    Raises
+    ------
+    BadInput
+        If there is no such strategy, the data set was not scored, or nobody is left to ask about.
+    """
+    with home.engine.connect() as con:
+        datasets.get(con, dataset_id)
+        run = deciding_run(con, dataset_id)
+        if run is None:
+            raise BadInput(f"'{dataset_id}' has no scores yet: score it first.")
+        threshold = models.threshold(con, run.model_id)
+    sequences = read_sequences(home, dataset_id)
+    actors = cases_of_actors(read_scores(home, run.id), sequences, threshold)
+    pool = _pool(home, run, sequences, actors)
+    picked = choose(strategy, pool, size, np.random.default_rng(seed))
+    chosen = actors.iloc[picked["row"]].reset_index(drop=True)
+    frame = chosen.assign(
+        source=np.where(picked["source"] == "random", "random", "score"),
+        propensity=picked["propensity"],
+        run_id=run.id,
+        dataset_id=dataset_id,
+        created_at=now(),
+    )
+    with home.engine.begin() as con:
+        cases.add(con, frame)
+    shown = [Column.ACTOR, Column.SEQUENCE, Column.SCORE, "propensity"]
+    return frame[shown].assign(chosen=picked["source"])
+
+
+def _pool(home: Home, run: Run, sequences: pd.DataFrame, actors: pd.DataFrame) -> Pool:
+    """Say what is known of the actors scored."""
+    with home.engine.connect() as con:
+        probable = models.get(con, run.model_id).kind == "probability"
+        outside = labels.of_dataset(con, run.dataset_id)
+        decided = verdicts.of_dataset(con, run.dataset_id)
+        both = [cases.queue(con, run.dataset_id, decided=known) for known in (False, True)]
+    names = actors[Column.ACTOR]
+    label = names.map(_labels(sequences, outside, decided)).fillna(UNKNOWN).astype(np.int64)
+    has_case = names.isin(pd.concat([frame[Column.ACTOR] for frame in both]))
+    score = actors[Column.SCORE].to_numpy()
+    return Pool(
+        np.asarray(label),
+        _unusualness(sequences, actors[Column.SEQUENCE]) if probable else score,
+        score if probable else None,
+        ((label != UNKNOWN) | has_case).to_numpy(),
+    )
+
+
+def _labels(
+    sequences: pd.DataFrame, outside: pd.DataFrame, decided: pd.DataFrame
+) -> dict[str, int]:
+    """Return what is known of each actor: abuse if any of its units is."""
+    bags = bags_of(sequences, outside, decided)
+    if bags is None:
+        return {}
+    actors = sequences[Column.ACTOR].iloc[bags.first].to_numpy()
+    highest = pd.Series(bags.label).groupby(actors).max()
+    return {str(actor): int(label) for actor, label in highest.items()}
+
+
+def _unusualness(sequences: pd.DataFrame, ids: "pd.Series[str]") -> npt.NDArray[np.float64]:
+    """Return how easily each sequence of `ids` is told apart by its facts, (N,)."""
+    left_out = [Column.PARTITION, *Trust.COLUMNS]
+    facts = sequences.set_index(Column.SEQUENCE).drop(columns=left_out, errors="ignore")
+    X = facts.select_dtypes("number").loc[ids.tolist()].to_numpy(dtype=np.float64, na_value=np.nan)
+    X = X[:, np.isfinite(X).any(axis=0)]
+    return isolation_forest(X, X)
