@@ -184,7 +184,7 @@ def test_a_stock_class_loads_the_weights(texted: Home, encoder: TextEncoder, bat
     (text,) = encoder.render(batch.take([0]))
     inputs = encoder.subwords(text, add_special_tokens=False, return_tensors="pt")
     with torch.inference_mode():
-        said = (stock(**inputs).logits / stock.config.temperature).softmax(-1)[0, 1]
+        said = (stock(**inputs).logits / stock.config.calibration_temperature).softmax(-1)[0, 1]
     assert float(said) == pytest.approx(float(probabilities(encoder, batch.take([0]))[0]), abs=1e-5)
     assert stock.config.id2label == {0: "normal", 1: "abuse"}
 
