@@ -204,9 +204,9 @@ def train(
         epochs=epochs,
         layout=layout,
         split_by=split_by,
+        backbone=backbone,
         method=method,
         adversarial=adversarial,
-        backbone=backbone,
     )
     opened = open_home(home)
     model = train_model(

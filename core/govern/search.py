@@ -60,10 +60,11 @@ class Setting:
 SPACE: Final = (
     Setting("size.layers", (2, 3, 4)),
     Setting("size.width", (64, 128, 192)),
-    Setting("size.dropout", (0.0, 0.1, 0.2), "linear"),
     Setting("pretrain.token_share", (0.1, 0.2, 0.3), "linear"),
     Setting("finetune.epochs", (8, 12, 20)),
     Setting("finetune.learning_rate", (2e-4, 6e-4, 2e-3), "log"),
+    Setting("finetune.weight_decay", (1e-3, 1e-2, 1e-1), "log"),
+    Setting("finetune.dropout", (0.0, 0.1, 0.2), "linear"),
 )
 
 

@@ -38,12 +38,12 @@ from core.store import audit, models
 from core.store.home import Home, now, remove, writing
 from core.store.models import Model
 
-CONTINUED = 1 / 3  # of the learning rate, where training goes on from a model
 # What fine-tuning a checkpoint of natural language takes (Devlin et al. 2019, appendix A.3).
 TEXT_FINETUNE: Final[dict[str, Any]] = {
     "learning_rate": 5e-5, "patience": 2, "batch_size": 16, "max_bag": 6,
 }  # fmt: skip
 TEXT_EPOCHS = 4
+CONTINUED = 1 / 3  # of the learning rate, where training goes on from a model
 UNUSUAL_SHARE = 0.02  # of the training data lie above the first threshold of an unlabelled model
 
 
@@ -57,8 +57,8 @@ class TrainConfig:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     seed: int = 0
     split_by: SplitBy = "actor"
-    adversarial: bool = False  # also fine-tune on perturbed copies of the training units
     backbone: str = DEFAULT
+    adversarial: bool = False  # also fine-tune on perturbed copies of the training units
 
     @classmethod
     def of(
@@ -68,9 +68,9 @@ class TrainConfig:
         epochs: int | None = None,
         layout: Layout = "summed",
         split_by: SplitBy = "actor",
+        backbone: str = DEFAULT,
         method: Method = "full",
         adversarial: bool = False,
-        backbone: str = DEFAULT,
     ) -> "TrainConfig":
         """Return the defaults with what a user may set; `epochs` holds for each phase.
 
@@ -227,7 +227,7 @@ def _train(
         "model": model_id,
         "dataset": dataset_id,
         "sequences": len(log.sequences),
-        "note": " ".join(filter(None, [note, _reading(encoder, fitted.taught)])),
+        "note": " ".join(filter(None, [note, _reading(encoder, fitted.parts)])),
         **asdict(config),
         "layout": encoder.layout,  # of the parent, where there is one
         **_versions(),
@@ -342,16 +342,15 @@ def _judge(home: Home, log: Log, encoder: Encoder, learned: Lesson) -> tuple[flo
     return threshold, metrics if before is None else {**metrics, "active": before}
 
 
-def _reading(encoder: Encoder, taught: Lesson | None) -> str:
+def _reading(encoder: Encoder, parts: Parts) -> str:
     """Say on the card what a text back-bone could not read at once."""
-    if not isinstance(encoder, TextEncoder) or taught is None:
+    if not isinstance(encoder, TextEncoder):
         return ""
-    batch = taught.batch
-    windows, cut = encoder.overlong(batch)
+    windows, cut = np.sum([encoder.overlong(part) for part in parts], axis=0)
     return (
-        f"It reads events as text, {encoder.limit} sub-words at once. Of {len(batch):,} sequences, "
-        f"{windows:,} are longer and are read in windows, of which the highest counts; of {cut:,}, "
-        "a profile or an event is too long by itself and is cut."
+        f"It reads events as text, {encoder.limit} sub-words at once. Of {sum(parts.sizes):,} "
+        f"sequences, {windows:,} are longer and are read in windows, of which the highest counts; "
+        f"of {cut:,}, a profile or an event is too long by itself and is cut."
     )
 
 

@@ -21,7 +21,7 @@ from core.logs.importing import import_log
 from core.logs.labels import attach_labels
 from core.model.backbone import create_encoder, load_encoder
 from core.model.encoder import Encoder, Size
-from core.model.inference import raw_scores
+from core.model.inference import probabilities
 from core.model.text import TextEncoder, phrase
 from core.scoring.engine import Scorer
 from core.scoring.runs import score_dataset
@@ -162,8 +162,8 @@ def test_the_window_with_the_highest_score_speaks_for_the_sequence(
 
 
 def test_a_score_does_not_depend_on_its_company(encoder: TextEncoder, batch: Batch) -> None:
-    together = raw_scores(encoder, batch)
-    alone = [raw_scores(encoder, batch.take([row]))[0] for row in range(4)]
+    together = probabilities(encoder, batch)
+    alone = [probabilities(encoder, batch.take([row]))[0] for row in range(4)]
     np.testing.assert_allclose(alone, together[:4], atol=1e-5)
 
 
@@ -184,8 +184,8 @@ def test_a_stock_class_loads_the_weights(texted: Home, encoder: TextEncoder, bat
     (text,) = encoder.render(batch.take([0]))
     inputs = encoder.subwords(text, add_special_tokens=False, return_tensors="pt")
     with torch.inference_mode():
-        said = stock(**inputs).logits.softmax(-1)[0, 1]
-    assert float(said) == pytest.approx(float(raw_scores(encoder, batch.take([0]))[0]), abs=1e-5)
+        said = (stock(**inputs).logits / stock.config.calibration_temperature).softmax(-1)[0, 1]
+    assert float(said) == pytest.approx(float(probabilities(encoder, batch.take([0]))[0]), abs=1e-5)
     assert stock.config.id2label == {0: "normal", 1: "abuse"}
 
 
