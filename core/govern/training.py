@@ -29,7 +29,7 @@ from core.model.files import read_json, write_json
 from core.model.finetune import FinetuneConfig, finetune
 from core.model.inference import probabilities
 from core.model.metrics import stable_threshold
-from core.model.pretrain import PretrainConfig, pretrain
+from core.model.pretrain import WITHOUT_LABELS, PretrainConfig, pretrain
 from core.model.text import TextEncoder
 from core.model.units import Bags, check_distinct
 from core.model.unusualness import Unusualness
@@ -191,9 +191,10 @@ def fit(
     file = home.checkpoints / _name(log, encoder, config)
     checkpoint = Checkpoint(file if resumable else None)
     if parent_id is None and not encoder.classifies:
-        pretrain(
-            encoder, parts, config.pretrain, seed=config.seed, report=told, checkpoint=checkpoint
-        )
+        settings = config.pretrain
+        if taught is None:
+            settings = replace(settings, **WITHOUT_LABELS)
+        pretrain(encoder, parts, settings, seed=config.seed, report=told, checkpoint=checkpoint)
     if taught is None:
         return Fitted(encoder, parts, None, [], checkpoint)
     encoder, replayed = _learn(home, log, encoder, taught, parent_id, config, told)

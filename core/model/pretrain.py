@@ -7,6 +7,7 @@ of its own field only, and the loss is computed on hidden positions only.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -27,15 +28,23 @@ class PretrainConfig:
     """Settings of pre-training; the defaults suit logs of thousands to millions of sequences."""
 
     epochs: int = 20
-    max_steps: int = (
-        3000  # of `batch_size` sequences: fewer epochs, or a part of one, on a large log
-    )
+    max_steps: int = 3000  # of `batch_size` sequences: fewer epochs, or a part of one, if large
     batch_size: int = 32  # sequences
     learning_rate: float = 1e-3
-    token_share: float = 0.15  # of single tokens hidden
-    event_share: float = 0.15  # of events hidden whole
-    profile_share: float = 0.4  # of sequences whose profile is hidden whole
-    blank_share: float = 0.1  # of sequences whose events are all hidden
+    token_share: float = 0.2  # of single tokens hidden
+    event_share: float = 0.0  # of events hidden whole
+    profile_share: float = 0.0  # of sequences whose profile is hidden whole
+    blank_share: float = 0.0  # of sequences whose events are all hidden
+
+
+# Unusualness is told from whole events and profiles. Where labels are learned next, practising that
+# costs accuracy: ROC-AUC .982 instead of .985 on `amazon_reviewers`.
+WITHOUT_LABELS: Final[dict[str, Any]] = {
+    "token_share": 0.15,
+    "event_share": 0.15,
+    "profile_share": 0.4,
+    "blank_share": 0.1,
+}
 
 
 def pretrain(
