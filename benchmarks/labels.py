@@ -122,7 +122,10 @@ def curve(name: str, learner: Learner, bags: Bags, unusual: Floats, seeds: int) 
         ]
         kept = np.median(np.transpose(found)[shares.index(FEW_LABELS)]) / judged["value"]
         seconds = time.perf_counter() - started
-        print(f"  {strategy:<20} {'  '.join(told)}  at 10 %: {kept:.1%} of all ({seconds:.0f} s)")
+        print(
+            f"  {strategy:<20} {'  '.join(told)}  at 10 %: {kept:.1%} of all ({seconds:.0f} s)",
+            flush=True,
+        )
 
 
 def pretrained_on(batch: Batch, encoder: Encoder, config: TrainConfig) -> Encoder:
