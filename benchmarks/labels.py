@@ -123,7 +123,10 @@ def curve(name: str, learner: Learner, bags: Bags, unusual: Floats, seeds: int) 
         ]
         kept = np.median(np.transpose(found)[shares.index(FEW_LABELS)]) / judged["value"]
         seconds = time.perf_counter() - started
-        print(f"  {strategy:<20} {'  '.join(told)}  at 10 %: {kept:.1%} of all ({seconds:.0f} s)")
+        print(
+            f"  {strategy:<20} {'  '.join(told)}  at 10 %: {kept:.1%} of all ({seconds:.0f} s)",
+            flush=True,
+        )
 
 
 def pretrained_on(log: Log, encoder: Encoder, config: TrainConfig) -> Encoder:
