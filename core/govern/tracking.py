@@ -6,12 +6,13 @@ They go into the store, which the Train page overlays, and as TensorBoard events
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from optuna import TrialPruned
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Cancelled, SpoorError
 from core.model.batching import Report
@@ -105,13 +106,15 @@ def tracked(
                 status, message = _how(error)
                 raise
             finally:
-                metrics = tracker.best | tracker.metrics
-                events.summary(training.parameters, metrics)
-                with home.engine.begin() as con:
-                    trainings.finish(
-                        con, training_id, status, message=message, metrics=metrics,
-                        model_id=tracker.model_id,
-                    )  # fmt: skip
+                # On a full disk nothing can be written down: what ended the training is said then.
+                with suppress(*([] if status == "done" else [SQLAlchemyError, OSError])):
+                    metrics = tracker.best | tracker.metrics
+                    events.summary(training.parameters, metrics)
+                    with home.engine.begin() as con:
+                        trainings.finish(
+                            con, training_id, status, message=message, metrics=metrics,
+                            model_id=tracker.model_id,
+                        )  # fmt: skip
 
 
 class Events:

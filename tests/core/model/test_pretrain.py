@@ -131,14 +131,17 @@ def test_training_after_a_kill_goes_on_and_leaves_no_checkpoint(seeded_home: Hom
 
 FULL = """
 import resource, sys
+from dataclasses import replace
 from core.errors import BadInput
 from core.govern.training import train
 from core.store.home import open_home
+from core.model.encoder import Size
 from tests.core.model.test_pretrain import TINY
+large = replace(TINY, size=Size(layers=1, width=256, heads=2))  # larger than the database
 home = open_home(sys.argv[1])
-resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, resource.RLIM_INFINITY))
 try:
-    train(home, "small", config=TINY)
+    train(home, "small", config=large)
 except BadInput as error:
     print(error)
 """
