@@ -70,7 +70,7 @@ UTC_WRITERS: list[tuple[int, Writer]] = [
     (SECOND, lambda t: f"{t:%Y%m%dT%H%M%S}Z"),
     (MICRO, lambda t: f"{t:%Y-%m-%dT%H:%M:%S.%f}789Z"),
     (SECOND, lambda t: f"{t:%a %b} {t.day:2} {t:%H:%M:%S} UTC {t.year}"),
-    (SECOND, lambda t: f"{t + timedelta(hours=8):%a %b %d %H:%M:%S} +0800 {t.year}"),
+    (SECOND, lambda t: f"{t + timedelta(hours=8):%a %b %d %H:%M:%S +0800 %Y}"),
 ]
 LOCAL_WRITERS: list[tuple[int, Writer]] = [
     (MICRO, lambda t: f"{t:%Y-%m-%d %H:%M:%S.%f}"),
