@@ -26,8 +26,8 @@ from sklearn.model_selection import train_test_split
 
 from benchmarks.learning import load
 from core.batch import Batch
+from core.govern.config import TrainConfig
 from core.govern.log import Log, read_log
-from core.govern.training import TrainConfig
 from core.govern.wording import interval
 from core.model.baselines import features, tables
 from core.model.checkpoint import Checkpoint

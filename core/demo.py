@@ -112,7 +112,8 @@ def _install_starter(home: Home) -> str:
 
 def build_starter(target: Path = STARTER) -> None:
     """Train the starter model on the demonstration log and its truth, and put it in `target`."""
-    from core.govern.training import TrainConfig, train
+    from core.govern.config import TrainConfig
+    from core.govern.training import train
     from core.logs.labels import attach_labels
 
     with tempfile.TemporaryDirectory() as folder:

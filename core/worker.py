@@ -155,7 +155,8 @@ def _drop_upload(home: Home, log: Path) -> None:
 
 def _train(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     reporter.progress(0.0, "reading the log")
-    from core.govern.training import TrainConfig, train
+    from core.govern.config import TrainConfig
+    from core.govern.training import train
 
     model = train(
         home,

@@ -64,7 +64,8 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Copied by `seeded_home`; never changed itself.
     """
-    from core.govern.training import TrainConfig, train
+    from core.govern.config import TrainConfig
+    from core.govern.training import train
     from core.logs.importing import import_log
     from core.logs.labels import attach_labels
     from core.model.encoder import Size

@@ -22,9 +22,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from core.errors import BadInput
+from core.govern.config import TrainConfig
 from core.govern.log import Log, read_log
 from core.govern.tracking import tracked
-from core.govern.training import TrainConfig, fit, train
+from core.govern.training import fit, train
 from core.model.batching import Report
 from core.store import trainings
 from core.store.home import Home
@@ -109,11 +110,7 @@ def tune(
         If `trials` is not positive, there is no such sampler, the data set has too few verdicts or
         labels, or every trial failed.
     """
-    if trials < 1:
-        raise BadInput(f"A search takes at least one trial; {trials} were asked for.")
-    if sampler not in get_args(SamplerName):
-        accepted = ", ".join(get_args(SamplerName))
-        raise BadInput(f"There is no sampler '{sampler}'. Samplers: {accepted}.")
+    _check(trials, sampler)
     base = TrainConfig.of(seed=seed, epochs=epochs)
     space = [one for one in space if epochs is None or one.path != "finetune.epochs"]
     log = _readable(home, dataset_id)
@@ -137,6 +134,14 @@ def tune(
         told=lambda point: told(_retraining(point, trials)),
     )
     return Found(search, _counts(study), best.number, settings, best.values[0], model)
+
+
+def _check(trials: int, sampler: str) -> None:
+    if trials < 1:
+        raise BadInput(f"A search takes at least one trial; {trials} were asked for.")
+    if sampler not in get_args(SamplerName):
+        accepted = ", ".join(get_args(SamplerName))
+        raise BadInput(f"There is no sampler '{sampler}'. Samplers: {accepted}.")
 
 
 def changed(config: TrainConfig, settings: dict[str, float]) -> TrainConfig:

@@ -30,6 +30,7 @@ class Tracker:
     def __init__(self, home: Home, training: Training, events: "Events", told: Report) -> None:
         self.home = home
         self.id = training.id
+        self._training = training
         self.curve: list[dict[str, Any]] = []
         self.metrics: dict[str, float] = {}
         self.model_id: str | None = None
@@ -44,6 +45,15 @@ class Tracker:
             with self.home.engine.begin() as con:
                 trainings.draw(con, self.id, self.curve)
         self._told(point)
+
+    def end(self, status: str, message: str = "") -> None:
+        """Write down how the training ended."""
+        metrics = self.best | self.metrics
+        self._events.summary(self._training.parameters, metrics)
+        with self.home.engine.begin() as con:
+            trainings.finish(
+                con, self.id, status, message=message, metrics=metrics, model_id=self.model_id
+            )
 
     def made(self, model: Model) -> None:
         """Say which model the training ended in, with its figures on held-out units."""
@@ -99,22 +109,14 @@ def tracked(
             trainings.start(con, training)
         with Events(home.training_dir(training_id)) as events:
             tracker = Tracker(home, training, events, told)
-            status, message = "done", ""
             try:
                 yield tracker
             except BaseException as error:
-                status, message = _how(error)
+                # On a full disk not even this can be written down: what ended it is said then.
+                with suppress(SQLAlchemyError, OSError):
+                    tracker.end(*_how(error))
                 raise
-            finally:
-                # On a full disk nothing can be written down: what ended the training is said then.
-                with suppress(*([] if status == "done" else [SQLAlchemyError, OSError])):
-                    metrics = tracker.best | tracker.metrics
-                    events.summary(training.parameters, metrics)
-                    with home.engine.begin() as con:
-                        trainings.finish(
-                            con, training_id, status, message=message, metrics=metrics,
-                            model_id=tracker.model_id,
-                        )  # fmt: skip
+            tracker.end("done")
 
 
 class Events:

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import platform
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,20 +16,20 @@ from core.batch import usual_share
 from core.errors import BadInput, NotFound
 from core.govern.adversarial import with_perturbed
 from core.govern.card import write_card
+from core.govern.config import TrainConfig
 from core.govern.evaluation import active_on, compare
-from core.govern.log import Log, SplitBy, read_log
+from core.govern.log import Log, read_log
 from core.govern.replay import Lesson, earlier, forgetting, lesson, precision_on, with_replay
 from core.govern.tracking import Tracker, tracked
-from core.model.adapting import Method
-from core.model.backbone import DEFAULT, SIZES, check_backbone, create_encoder, load_encoder
+from core.model.backbone import SIZES, create_encoder, load_encoder
 from core.model.batching import Parts, Report
 from core.model.checkpoint import Checkpoint
-from core.model.encoder import Encoder, Layout, Size
-from core.model.files import read_json, write_json
-from core.model.finetune import FinetuneConfig, finetune
+from core.model.encoder import Encoder
+from core.model.files import write_json
+from core.model.finetune import finetune
 from core.model.inference import probabilities
 from core.model.metrics import stable_threshold
-from core.model.pretrain import WITHOUT_LABELS, PretrainConfig, pretrain
+from core.model.pretrain import WITHOUT_LABELS, pretrain
 from core.model.text import TextEncoder
 from core.model.units import Bags, check_distinct
 from core.model.unusualness import Unusualness
@@ -38,88 +38,8 @@ from core.store import audit, models
 from core.store.home import Home, now, remove, writing
 from core.store.models import Model
 
-# What fine-tuning a checkpoint of natural language takes (Devlin et al. 2019, appendix A.3).
-TEXT_FINETUNE: Final[dict[str, Any]] = {
-    "learning_rate": 5e-5, "patience": 2, "batch_size": 16, "max_bag": 6,
-}  # fmt: skip
-TEXT_EPOCHS = 4
 CONTINUED = 1 / 3  # of the learning rate, where training goes on from a model
 UNUSUAL_SHARE = 0.02  # of the training data lie above the first threshold of an unlabelled model
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that decides a training; saved beside the weights."""
-
-    layout: Layout = "summed"
-    size: Size = field(default_factory=Size)
-    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
-    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
-    seed: int = 0
-    split_by: SplitBy = "actor"
-    backbone: str = DEFAULT
-    adversarial: bool = False  # also fine-tune on perturbed copies of the training units
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        seed: int = 0,
-        epochs: int | None = None,
-        layout: Layout = "summed",
-        split_by: SplitBy = "actor",
-        backbone: str = DEFAULT,
-        method: Method = "full",
-        adversarial: bool = False,
-    ) -> "TrainConfig":
-        """Return the defaults with what a user may set; `epochs` holds for each phase.
-
-        Raises
-        ------
-        BadInput
-            If `epochs` is not positive, or there is no such back-bone.
-        """
-        config = cls(
-            layout=layout,
-            seed=seed,
-            split_by=split_by,
-            finetune=FinetuneConfig(method=method),
-            adversarial=adversarial,
-        )._on(backbone)
-        if epochs is None:
-            return config
-        if epochs < 1:
-            raise BadInput(f"Training takes at least one epoch; {epochs} were asked for.")
-        phases = replace(config.pretrain, epochs=epochs), replace(config.finetune, epochs=epochs)
-        return replace(config, pretrain=phases[0], finetune=phases[1])
-
-    def _on(self, backbone: str) -> "TrainConfig":
-        """Return the settings for a back-bone; a checkpoint knows its language already."""
-        check_backbone(backbone)
-        config = replace(self, backbone=backbone)
-        if backbone in SIZES:
-            return replace(config, size=SIZES[backbone])
-        epochs = min(self.finetune.epochs, TEXT_EPOCHS)
-        return replace(config, finetune=replace(self.finetune, epochs=epochs, **TEXT_FINETUNE))
-
-    def going_on_from(self, home: Home, parent_id: str) -> "TrainConfig":
-        """Return the settings with the back-bone of the model that training goes on from.
-
-        Raises
-        ------
-        BadInput
-            If another back-bone was asked for.
-        """
-        told = read_json(home.model_dir(parent_id) / "training.json")
-        backbone = str(told.get("backbone", DEFAULT))
-        if self.backbone not in (DEFAULT, backbone):
-            raise BadInput(
-                f"'{parent_id}' stands on the back-bone '{backbone}'; training goes on with that "
-                f"one. For '{self.backbone}', train from scratch."
-            )
-        if backbone in SIZES:
-            return replace(self, backbone=backbone, size=Size(**told.get("size", {})))
-        return self._on(backbone) if self.backbone == DEFAULT else self
 
 
 def train(

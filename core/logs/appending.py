@@ -20,7 +20,29 @@ from core.store.datasets import Dataset
 _EVENTS_PER_PART = 1_000_000  # their rows are short here
 
 
-def keep_new(
+def grow(
+    con: duckdb.DuckDBPyConnection, folder: Path, held: Dataset, mapping: Mapping, counts: Counts
+) -> Counts | None:
+    """Make `accepted` and `rejected` hold what is stored and what is new; None where nothing is.
+
+    Parameters
+    ----------
+    folder, held
+        The files and the record of the data set.
+    counts
+        Of the rows that were read now.
+
+    Returns
+    -------
+    The counts of all rows ever read; those that the data set held already are duplicates.
+    """
+    new = _keep_new(con, folder, mapping, counts)
+    if not new.accepted and not new.rejected:
+        return None
+    return _add_stored(con, new, held)
+
+
+def _keep_new(
     con: duckdb.DuckDBPyConnection, folder: Path, mapping: Mapping, counts: Counts
 ) -> Counts:
     """Leave what is new in `accepted` and `rejected`; return the counts, the known as duplicates.
@@ -61,7 +83,7 @@ def keep_new(
     return Counts(counts.read, accepted, rejected, counts.duplicate + known, dict(reasons))
 
 
-def add_stored(con: duckdb.DuckDBPyConnection, counts: Counts, held: Dataset) -> Counts:
+def _add_stored(con: duckdb.DuckDBPyConnection, counts: Counts, held: Dataset) -> Counts:
     """Put what is stored before what is new; return the counts of both.
 
     New events count on from the rows before them, as if the files lay one after another.

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import BadInput, Conflict
-from core.logs.appending import add_stored, keep_new
+from core.logs.appending import grow
 from core.logs.building import Progress, build
 from core.logs.engine import connect, keep_small, scratch_folder
 from core.logs.events import create_events
@@ -72,10 +72,10 @@ def import_log(
         if held is not None:
             report(0.25, "looking for what is new")
             stored = home.dataset_dir(held.id)
-            counts = keep_new(con, stored, mapping, counts)
-            if not counts.accepted and not counts.rejected:
+            grown = grow(con, stored, held, mapping, counts)
+            if grown is None:
                 return held
-            counts = add_stored(con, counts, held)
+            counts = grown
             shutil.copy(stored / "actions.json", folder)  # so that profiles keep their columns
         name = held.name if held else name or _stem(path)
         dataset_id = held.id if held else _free_id(home, name)

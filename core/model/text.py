@@ -10,10 +10,8 @@ profile; the window with the highest score speaks for the sequence, as the highe
 does for an actor.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -37,19 +35,15 @@ from core.model.encoder import (
     ID2LABEL,
     POSITIVE,
     Encoder,
-    Measure,
     read_parts,
     read_weights,
-    surprise,
 )
+from core.model.windows import Ids, drawn, packed, phrase
 from core.tokens import Tokenizer
 
 LAYOUT: Final = "text"
 SUBWORDS: Final = "subwords"  # folder of the checkpoint's own tokenizer: both have a vocab.json
 PROFILE_SHARE: Final = 0.5  # of a window at most
-TRAINED_WINDOWS: Final = 4  # of one sequence drawn into a step
-
-Ids = npt.NDArray[np.int64]
 
 
 class TextEncoder(Encoder):
@@ -178,7 +172,7 @@ class TextEncoder(Encoder):
         """Return the logits of the classes, (N, 2): those of the window with the highest score."""
         found = list(self._windows(batch))
         if self.training:
-            found = _drawn(found)
+            found = drawn(found)
         owner = np.array([row for row, _ in found])
         lengths = np.array([len(window) for _, window in found])
         batches = by_length(lengths)
@@ -190,14 +184,7 @@ class TextEncoder(Encoder):
         highest = by_score[np.append(np.diff(owner[by_score]) > 0, True)]  # one per sequence
         return logits[torch.from_numpy(highest).to(self.device)]
 
-    def masked(
-        self,
-        batch: Batch,
-        hidden: npt.NDArray[np.bool_],
-        *,
-        measured: npt.NDArray[np.bool_] | None = None,
-        measure: Measure = surprise,
-    ) -> Tensor:
+    def masked(self, *_: Any, **__: Any) -> Tensor:
         """Refuse: a text back-bone predicts no tokens."""
         raise BadInput("A text back-bone is not pre-trained on a log; use a behaviour back-bone.")
 
@@ -251,46 +238,8 @@ class TextEncoder(Encoder):
         closing = np.array([self.subwords.sep_token_id], dtype=np.int64)
         room = self.limit - 2
         for row, (profile, *events) in enumerate(self._sentences(batch)):
-            for window in _packed(profile[: int(PROFILE_SHARE * room)], events, room):
+            for window in packed(profile[: int(PROFILE_SHARE * room)], events, room):
                 yield row, np.concatenate([opening, window, closing])
-
-
-def phrase(field: str, token: str) -> str:
-    """Return a token in as few words as tell it: ``gap~2s-5s`` is "gap 2s-5s".
-
-    A part of a word from free text goes without the name of its column.
-    """
-    value = token.removeprefix(field)
-    if value.startswith(":"):
-        return value[1:].removeprefix("##")
-    value = re.sub(r"^[=~]", "", value).replace(">=", "over ").replace("<", "under ")
-    return f"{re.sub(r'[_.]+', ' ', field)} {value}"
-
-
-def _packed(profile: Ids, events: list[Ids], room: int) -> Iterator[Ids]:
-    """Give windows of at most `room` sub-words: the profile, then as many events as fit.
-
-    An event that is longer than a window by itself is cut.
-    """
-    window, length = [profile], len(profile)
-    for event in events:
-        cut = event[: room - len(profile)]
-        if length + len(cut) > room:
-            yield np.concatenate(window)
-            window, length = [profile], len(profile)
-        window.append(cut)
-        length += len(cut)
-    yield np.concatenate(window)
-
-
-def _drawn(found: list[tuple[int, Ids]]) -> list[tuple[int, Ids]]:
-    """Draw at most `TRAINED_WINDOWS` windows of each sequence."""
-    kept: dict[int, list[int]] = {}
-    for place in torch.randperm(len(found)).tolist():
-        rows = kept.setdefault(found[place][0], [])
-        if len(rows) < TRAINED_WINDOWS:
-            rows.append(place)
-    return [found[place] for place in sorted(chain.from_iterable(kept.values()))]
 
 
 @contextmanager

@@ -8,20 +8,12 @@ import pytest
 from core.govern.adversarial import with_perturbed
 from core.govern.log import read_log
 from core.govern.replay import lesson
-from core.govern.training import TrainConfig, train
-from core.model.encoder import Size
+from core.govern.training import train
 from core.model.files import read_json
-from core.model.finetune import FinetuneConfig
-from core.model.pretrain import PretrainConfig
 from core.store.home import Home
+from tests.tiny import TINY
 
 pytestmark = pytest.mark.slow
-
-TINY = TrainConfig(
-    size=Size(layers=1, width=16, heads=2),
-    pretrain=PretrainConfig(epochs=1),
-    finetune=FinetuneConfig(epochs=1),
-)
 
 
 def test_each_training_unit_is_copied_once_and_no_other(seeded_home: Home) -> None:

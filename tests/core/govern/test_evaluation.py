@@ -7,27 +7,20 @@ import numpy as np
 import pytest
 
 from core.errors import BadInput
+from core.govern.config import TrainConfig
 from core.govern.early import early_detection
 from core.govern.evaluation import evaluate
 from core.govern.log import Log, read_log
-from core.govern.training import TrainConfig, train
+from core.govern.training import train
 from core.govern.wording import BASELINES, against, early, repeats
 from core.logs.importing import import_log
 from core.logs.labels import attach_labels
-from core.model.encoder import Size
-from core.model.finetune import FinetuneConfig
-from core.model.pretrain import PretrainConfig
 from core.scoring.engine import Scorer
 from core.store import models
 from core.store.home import Home
+from tests.tiny import TINY
 
 pytestmark = pytest.mark.slow
-
-TINY = TrainConfig(
-    size=Size(layers=1, width=16, heads=2),
-    pretrain=PretrainConfig(epochs=1),
-    finetune=FinetuneConfig(epochs=1),
-)
 
 
 def test_model_and_baselines_are_judged_on_the_same_units(seeded_home: Home) -> None:

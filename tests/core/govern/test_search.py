@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import delete
 
 from core.errors import BadInput, Cancelled
+from core.govern.config import TrainConfig
 from core.govern.search import SPACE, Found, Setting, changed, tune
-from core.govern.training import TrainConfig
 from core.store import jobs, models, trainings
 from core.store.home import Home
 from core.store.tables import labels

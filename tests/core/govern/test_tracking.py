@@ -12,8 +12,9 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from core.errors import BadInput, Cancelled, NotFound
+from core.govern.config import TrainConfig
 from core.govern.tracking import flat, tracked
-from core.govern.training import TrainConfig, train
+from core.govern.training import train
 from core.model.encoder import Size
 from core.model.finetune import FinetuneConfig
 from core.model.pretrain import PretrainConfig

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from core.batch import Batch
 from core.errors import BadInput, NotFound
+from core.govern.config import TrainConfig
 from core.govern.log import read_log
 from core.govern.replay import earlier, lesson, with_replay
-from core.govern.training import TrainConfig, train
+from core.govern.training import train
 from core.logs.importing import import_log
 from core.logs.labels import attach_labels
 from core.model.adapting import Method

@@ -11,8 +11,9 @@ import torch
 
 from core.batch import Batch, joined
 from core.errors import BadInput
+from core.govern.config import TrainConfig
 from core.govern.log import read_log
-from core.govern.training import TrainConfig, train
+from core.govern.training import train
 from core.model.batching import Parts
 from core.model.checkpoint import Checkpoint
 from core.model.encoder import Encoder, Size

@@ -15,8 +15,9 @@ from transformers import AutoModelForSequenceClassification
 from core.batch import Batch
 from core.errors import BadInput
 from core.explain.explaining import explain_sequence
+from core.govern.config import TrainConfig
 from core.govern.log import read_log
-from core.govern.training import TrainConfig, train
+from core.govern.training import train
 from core.logs.importing import import_log
 from core.logs.labels import attach_labels
 from core.model.backbone import create_encoder, load_encoder

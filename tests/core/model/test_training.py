@@ -9,13 +9,13 @@ import pytest
 
 from core.errors import BadInput, NotFound
 from core.explain.explaining import explain_sequence
+from core.govern.config import TrainConfig
 from core.govern.evaluation import evaluate
 from core.govern.log import read_log
-from core.govern.training import TrainConfig, train
+from core.govern.training import train
 from core.logs.frames import read_sequences
 from core.logs.importing import import_log
 from core.model.augment import hide
-from core.model.encoder import Size
 from core.model.finetune import FinetuneConfig
 from core.model.pretrain import PretrainConfig
 from core.scoring.cases import read_scores
@@ -23,12 +23,7 @@ from core.scoring.engine import Scorer
 from core.scoring.runs import score_dataset
 from core.store.datasets import delete_dataset
 from core.store.home import Home
-
-TINY = TrainConfig(
-    size=Size(layers=1, width=16, heads=2),
-    pretrain=PretrainConfig(epochs=1),
-    finetune=FinetuneConfig(epochs=1),
-)
+from tests.tiny import TINY
 
 
 def test_the_curve_tells_both_phases_and_the_loss_falls(seeded_home: Home) -> None:
