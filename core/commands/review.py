@@ -1,0 +1,111 @@
+"""Review: score, the queue, verdicts, what leaves the workbench."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from core.commands.base import AnalystOption, HomeOption, JsonOption, SeedOption, answer, told, verb
+from core.store import cases, datasets, models, verdicts
+from core.store.home import Home, open_home, records
+
+
+@verb("score")
+def score(
+    model: str,
+    dataset: str,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="CSV or Parquet file of scores.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a data set and renew its queue."""
+    from core.scoring.engine import Scorer
+    from core.scoring.runs import score_dataset
+
+    opened = open_home(home)
+    _check_model(opened, model)
+    run = score_dataset(opened, Scorer.load(opened.model_dir(model)), dataset, progress=told)
+    if out is not None:
+        from core.review.exporting import scores_of, write_frame
+
+        write_frame(scores_of(opened, dataset, run.id), out)
+    answer({"run": run.id, "sequences": run.sequences, "seconds": round(run.seconds, 3)}, as_json)
+
+
+@verb("queue")
+def queue(dataset: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """List the cases waiting, highest score first."""
+    columns = ["id", "actor_id", "sequence_id", "score", "events", "source"]
+    with open_home(home).engine.connect() as con:
+        datasets.get(con, dataset)
+        frame = cases.queue(con, dataset)[columns]
+    answer({"cases": records(frame)}, as_json)
+
+
+@verb("ask")
+def ask(
+    dataset: str,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="random, margin or outlier_then_margin.")
+    ] = "outlier_then_margin",
+    size: Annotated[int, typer.Option("--size", help="How many actors.")] = 25,
+    seed: SeedOption = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add to the queue the actors whose verdicts would teach the next model most."""
+    from core.review.asking import ask as ask_about
+
+    asked = ask_about(open_home(home), dataset, strategy, size, seed=seed)
+    answer({"added": len(asked), "cases": records(asked)}, as_json)
+
+
+@verb("verdict")
+def verdict(
+    case: int,
+    decision: Literal["confirmed", "legitimate", "unclear"],
+    scheme: Annotated[str | None, typer.Option("--scheme", help="Kind of abuse.")] = None,
+    note: Annotated[str, typer.Option("--note", help="Why.")] = "",
+    analyst: AnalystOption = "analyst",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide a case."""
+    from core.review.deciding import decide
+
+    following = decide(open_home(home), case, decision, scheme=scheme, note=note, analyst=analyst)
+    answer({"case": case, "decision": decision, "next": following}, as_json)
+
+
+@verb("undo")
+def undo(
+    analyst: AnalystOption = "analyst", home: HomeOption = None, as_json: JsonOption = False
+) -> None:
+    """Take back an analyst's last verdict."""
+    with open_home(home).engine.begin() as con:
+        answer({"case": verdicts.undo_last(con, analyst)}, as_json)
+
+
+@verb("export")
+def export(
+    dataset: str,
+    out: Path,
+    what: Annotated[
+        Literal["verdicts", "scores"], typer.Option("--what", help="What to write.")
+    ] = "verdicts",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write verdicts or the newest scores of a data set as CSV or Parquet."""
+    from core.review.exporting import scores_of, verdicts_of, write_frame
+
+    frame = {"verdicts": verdicts_of, "scores": scores_of}[what](open_home(home), dataset)
+    write_frame(frame, out)
+    answer({"file": str(out), "rows": len(frame)}, as_json)
+
+
+def _check_model(home: Home, model_id: str) -> None:
+    with home.engine.connect() as con:
+        models.get(con, model_id)
