@@ -223,20 +223,32 @@ class Encoder(nn.Module):
             flat = row * inputs["input_ids"].shape[1] + place
             return inputs, torch.from_numpy(flat).to(self.device)
         flat_places = torch.from_numpy(row * longest + batch.event).to(self.device)
-        embeddings = self.bert.bert.embeddings
-        ids, field = (
-            torch.from_numpy(part.astype(np.int64)).to(self.device)
-            for part in (batch.ids, batch.field)
-        )
-        tokens = embeddings.word_embeddings(ids) + embeddings.token_type_embeddings(field)
-        shape = (len(batch) * longest, tokens.shape[1])
-        summed = torch.zeros(shape, dtype=tokens.dtype, device=self.device)
-        summed = summed.index_add(0, flat_places, tokens).view(len(batch), longest, -1)
         mask = np.arange(longest) < batch.positions[:, None]
+        summed = self._summed(batch)
+        padded = summed.new_zeros(len(batch) * longest, summed.shape[1])
+        places = torch.from_numpy(np.flatnonzero(mask)).to(self.device)
+        padded = padded.index_copy(0, places, summed).view(len(batch), longest, -1)
         return {
-            "inputs_embeds": summed,
+            "inputs_embeds": padded,
             "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
         }, flat_places
+
+    def _summed(self, batch: Batch) -> Tensor:
+        """Return the sum of the word and type embeddings of each event's tokens, (positions, H)."""
+        embeddings = self.bert.bert.embeddings
+        starts = np.searchsorted(batch.group, np.arange(batch.positions.sum()))
+        ids, field, bags = (
+            torch.from_numpy(part.astype(np.int64)).to(self.device)
+            for part in (batch.ids, batch.field, starts)
+        )
+        # In bags, for the embeddings of all tokens one by one would take more time than the layers.
+        words = nn.functional.embedding_bag(
+            ids, embeddings.word_embeddings.weight, bags, mode="sum"
+        )
+        types = nn.functional.embedding_bag(
+            field, embeddings.token_type_embeddings.weight, bags, mode="sum"
+        )
+        return words + types
 
 
 def read_parts(folder: Path) -> tuple[dict[str, Any], Tokenizer]:
