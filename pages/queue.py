@@ -74,9 +74,7 @@ def reasons_of(queue: pd.DataFrame) -> list[str]:
         for case in queue.head(WITH_REASONS).to_dict("records"):
             key = (case["model_id"], case["dataset_id"], case["sequence_id"])
             known = (explanations.get(con, *key) or {}).get("reasons", [])
-            towards = [
-                reason["text"].split(" (usual")[0] for reason in known if reason["value"] > 0
-            ]
+            towards = [reason["text"].split("; ")[0] for reason in known if reason["value"] > 0]
             found.append(" · ".join(towards[:2]))
     return found + [""] * (len(queue) - len(found))
 

@@ -2,8 +2,9 @@
 
 Every token of a `Batch` has a fixed phrase (``amount~20-50`` is "amount 20-50"), an event is the
 sentence of its tokens' phrases, and the profile opens the text. So each sub-word comes from one
-token of one event, and a hidden token is the checkpoint's own mask. What is missing is not said,
-nor are most facts about single events: the profile sums them up, and texts are short.
+token of one event. A hidden token is the checkpoint's own mask, or left out where it has none. What
+is missing is not said, nor are most facts about single events: the profile sums them up, and texts
+are short.
 
 A text longer than the checkpoint reads is cut between events into windows that all open with the
 profile; the window with the highest score speaks for the sequence, as the highest of its sequences
@@ -215,7 +216,8 @@ class TextEncoder(Encoder):
             np.asarray(ids if word else [], dtype=np.int64)
             for ids, word in zip(encoded["input_ids"], words, strict=True)
         ]
-        found[MASK] = np.array([self.subwords.mask_token_id], dtype=np.int64)
+        hidden = self.subwords.mask_token_id  # a checkpoint without it reads on without the words
+        found[MASK] = np.array([] if hidden is None else [hidden], dtype=np.int64)
         return found
 
     def _sentences(self, batch: Batch) -> Iterator[list[Ids]]:
@@ -259,7 +261,7 @@ def _limit(bert: PreTrainedModel, subwords: PreTrainedTokenizerBase) -> int:
 
 
 def _check_subwords(name: str, subwords: PreTrainedTokenizerBase) -> None:
-    needed = ("pad_token", "mask_token", "cls_token", "sep_token")
+    needed = ("pad_token", "cls_token", "sep_token")
     lacking = [one for one in needed if getattr(subwords, one, None) is None]
     if lacking:
         raise BadInput(
