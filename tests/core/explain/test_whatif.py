@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from core.errors import BadInput, NotFound
@@ -25,6 +25,8 @@ from core.store import models, runs
 from core.store.home import Home, open_home
 from tests.conftest import small_log
 
+# Each example scores or imports; shrinking a failure would take minutes.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 OF_SMALL_LOG = ["ts", "action", "item", "amount"]
 
 
@@ -89,11 +91,12 @@ def some_edits(draw: st.DrawFn, events: int) -> Edits:
     delete = draw(st.lists(st.integers(0, events - 1), max_size=events - 1, unique=True))
     values = st.fixed_dictionaries({}, optional=VALUES)
     change = draw(st.dictionaries(st.integers(0, events - 1), values, max_size=3))
-    added = st.fixed_dictionaries({"action": VALUES["action"]}, optional=VALUES)
+    optional = {name: value for name, value in VALUES.items() if name != "action"}
+    added = st.fixed_dictionaries({"action": VALUES["action"]}, optional=optional)
     return Edits(delete=delete, change=change, insert=draw(st.lists(added, max_size=3)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None, phases=PHASES)
 @given(data=st.data())
 def test_edits_leave_the_original_as_it_was(experiment: Experiment, data: st.DataObject) -> None:
     """Whatever was tried, going back to no edits gives the same tokens and score again."""
@@ -126,9 +129,7 @@ TIMELESS = make_mapping(
 )
 
 
-@settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=5, deadline=None, phases=PHASES)
 @given(data=st.data(), mapping=st.sampled_from([TIMED, TIMELESS]))
 def test_deleting_events_gives_the_facts_an_import_without_them_gives(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, mapping: Mapping
@@ -152,7 +153,9 @@ def test_deleting_events_gives_the_facts_an_import_without_them_gives(
     imported_profile = read_sequences(home, "rest").set_index("actor_id").loc["u001"]
     frozen = {fact.name for fact in event_facts(mapping) if fact.scope == "log"}
     for name, value in profile.iloc[0].drop("sequence_id").items():
-        if not any(part in str(name) for part in ("seen", "vs_item", "most_actors")):
+        if name in imported_profile and not any(
+            part in str(name) for part in ("seen", "vs_item", "most_actors")
+        ):
             assert value == pytest.approx(imported_profile[name], nan_ok=True), name
     kept = whole.drop(index=gone)[sorted(frozen)].reset_index(drop=True)
     pd.testing.assert_frame_equal(measured[sorted(frozen)], kept)
