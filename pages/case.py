@@ -18,6 +18,7 @@ from pages._evidence import (
     draw_trust,
     draw_why,
 )
+from pages._similar import draw_similar
 from pages._timeline import draw_timeline, known_prefixes, score_prefixes
 
 
@@ -108,12 +109,17 @@ with main:
     except SpoorError as error:
         st.warning(f"No explanation: {text(str(error))}")
 
-    tab_events, tab_why, tab_history = st.tabs(["Events", "Why", "History"])
+    tab_events, tab_why, tab_similar, tab_history = st.tabs(
+        ["Events", "Why", "Similar", "History"], key=f"tabs-{case.id}", on_change="rerun"
+    )
     with tab_events:
         draw_events(case.dataset_id, events, why)
     with tab_why:
         if why is not None:
             draw_why(case.dataset_id, events, why)
+    with tab_similar:
+        if tab_similar.open and why is not None:
+            draw_similar(case, chosen, events, why, threshold)
     with tab_history:
         draw_history(every, theirs)
 

@@ -41,3 +41,17 @@ def test_the_score_is_taken_apart_by_event_and_by_fact(app):
     headings = [one.value for one in app.markdown]
     assert "**What counted, over all events**" in headings
     assert "**Which fact of which event**" in headings
+
+
+def test_similar_cases_are_found_when_their_tab_is_opened_and_stand_beside_the_case(
+    open_page, seeded_home
+):
+    case = _first(seeded_home)
+    app = open_page("case", case=str(case.id))
+    assert not any("most similar cases" in one.value for one in app.markdown)
+    app.session_state[f"tabs-{case.id}"] = "Similar"
+    app.run()
+    assert any("most similar cases" in one.value for one in app.markdown)
+    app.selectbox(key=f"beside-{case.id}-{case.sequence_id}").select_index(0).run()
+    assert not app.exception
+    assert any("have an equal one, in the same order" in one.value for one in app.markdown)
