@@ -163,6 +163,18 @@ class Encoder(nn.Module):
         )
         return cast(Tensor, self.bert.classifier(self.bert.bert.pooler(opening[:, None])))
 
+    def embed(self, batch: Batch) -> Tensor:
+        """Return the vector each sequence is judged by, (N, H): what the classifier's head reads.
+
+        Without a head it is the mean over the sequence's positions.
+        """
+        inputs, _ = self._inputs(batch)
+        read = self.bert.bert(**inputs)
+        if self.classifies:
+            return cast(Tensor, read.pooler_output)
+        mask = inputs["attention_mask"][..., None]
+        return cast(Tensor, (read.last_hidden_state * mask).sum(1) / mask.sum(1))
+
     def masked(
         self,
         batch: Batch,

@@ -84,6 +84,12 @@ def probabilities(
     return found[:, 0]
 
 
+def embeddings(encoder: Encoder, batch: Batch) -> Floats:
+    """Return the vector each sequence is judged by, (N, H) float32."""
+    width = int(encoder.bert.config.hidden_size)
+    return by_batch(encoder, batch, lambda own, part: own.embed(part), width=width)
+
+
 def _probability(encoder: Encoder, batch: Batch) -> torch.Tensor:
     logits: torch.Tensor = encoder(batch)
     temperature = getattr(encoder.bert.config, "calibration_temperature", 1.0)

@@ -46,6 +46,10 @@ class Home:
         """Scores of one run."""
         return self.path / "runs" / f"{run_id}.parquet"
 
+    def embeddings_file(self, run_id: str) -> Path:
+        """Embeddings of the sequences of a run's cases."""
+        return self.path / "runs" / f"{run_id}.embeddings.parquet"
+
     def training_dir(self, training_id: str) -> Path:
         """TensorBoard's event files of one training."""
         return self.path / "trainings" / training_id
