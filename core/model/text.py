@@ -38,6 +38,7 @@ from core.model.encoder import (
     read_parts,
     read_weights,
 )
+from core.model.schemes import binary
 from core.model.windows import Ids, drawn, packed, phrase
 from core.tokens import Tokenizer
 
@@ -169,7 +170,7 @@ class TextEncoder(Encoder):
         return int((windows > 1).sum()), cut
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the logits of the classes, (N, 2): those of the window with the highest score."""
+        """Return the logits of the classes, (N, K): those of the window with the highest score."""
         found = list(self._windows(batch))
         if self.training:
             found = drawn(found)
@@ -179,7 +180,8 @@ class TextEncoder(Encoder):
         parts = [self._logits([found[i][1] for i in index]) for index in batches]
         order = torch.from_numpy(np.argsort(np.concatenate(batches))).to(self.device)
         logits = torch.cat(parts)[order]  # (W, 2)
-        margin = (logits[:, POSITIVE] - logits[:, 1 - POSITIVE]).detach().float().cpu().numpy()
+        both = binary(logits.detach().float())
+        margin = (both[:, POSITIVE] - both[:, 0]).cpu().numpy()
         by_score = np.lexsort([margin, owner])
         highest = by_score[np.append(np.diff(owner[by_score]) > 0, True)]  # one per sequence
         return logits[torch.from_numpy(highest).to(self.device)]
