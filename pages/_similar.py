@@ -11,8 +11,8 @@ from core.charts.side_by_side import Side, side_by_side
 from core.errors import SpoorError
 from core.explain.aligning import Pair, align, alike
 from core.logs.frames import read_events
-from core.review.deciding import DECISIONS, SCHEMES
-from core.schema import Column
+from core.review.deciding import DECISIONS
+from core.schema import Column, scheme_words
 from core.store import runs
 from core.store.cases import Case
 from pages._common import CHART, explain, home, open_case, scorer, text
@@ -163,7 +163,7 @@ def _aligned(
 def _outcome(decision: object, scheme: object, label: object) -> str:
     """Say what is known of a case: the verdict, else an outside label."""
     if isinstance(decision, str):
-        named = f", {SCHEMES.get(scheme, scheme).lower()}" if isinstance(scheme, str) else ""
+        named = f", {scheme_words(scheme).lower()}" if isinstance(scheme, str) else ""
         return DECISIONS[decision] + named
     if isinstance(label, bool):
         return f"{WAITING}, labelled {'abuse' if label else 'legitimate'}"

@@ -44,7 +44,8 @@ def similar_cases(
     nearest = NearestNeighbors(n_neighbors=min(MOST, len(known)), metric="cosine")
     distance, rows = nearest.fit(vectors[1:]).kneighbors(vectors[:1])
     found = known.iloc[rows[0]].assign(similarity=1 - distance[0]).reset_index(drop=True)
-    return found.assign(label=_labels(found, outside))
+    labelled: pd.DataFrame = found.assign(label=_labels(found, outside))
+    return labelled
 
 
 def embed_sequences(home: Home, scorer: Scorer, run: Run, wanted: Sequence[str]) -> Floats:

@@ -154,7 +154,7 @@ class Encoder(nn.Module):
         return batch.tokens if self.layout == "inline" else batch.positions
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the logits of the classes, (N, 2)."""
+        """Return the logits of the classes, (N, K), in the order of `id2label`."""
         if self.training:
             inputs, _ = self._inputs(batch)
             return cast(Tensor, self.bert(**inputs).logits)

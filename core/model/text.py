@@ -39,6 +39,7 @@ from core.model.encoder import (
     read_parts,
     read_weights,
 )
+from core.model.schemes import binary
 from core.model.windows import Ids, drawn, packed, phrase
 from core.tokens import Tokenizer
 
@@ -170,15 +171,15 @@ class TextEncoder(Encoder):
         return int((windows > 1).sum()), cut
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the logits of the classes, (N, 2): those of the window with the highest score."""
-        return self._highest(batch)[:, : len(ID2LABEL)]
+        """Return the logits of the classes, (N, K): those of the window with the highest score."""
+        return self._highest(batch)[:, : self.bert.config.num_labels]
 
     def embed(self, batch: Batch) -> Tensor:
         """Return the last state of the first sub-word of the window with the highest score."""
-        return self._highest(batch)[:, len(ID2LABEL) :]
+        return self._highest(batch)[:, self.bert.config.num_labels :]
 
     def _highest(self, batch: Batch) -> Tensor:
-        """Return what `_read` says of the window with the highest score, (N, 2 + H)."""
+        """Return what `_read` says of the window with the highest score, (N, K + H)."""
         found = list(self._windows(batch))
         if self.training:
             found = drawn(found)
@@ -187,8 +188,9 @@ class TextEncoder(Encoder):
         batches = by_length(lengths)
         parts = [self._read([found[i][1] for i in index]) for index in batches]
         order = torch.from_numpy(np.argsort(np.concatenate(batches))).to(self.device)
-        read = torch.cat(parts)[order]  # (W, 2 + H)
-        margin = (read[:, POSITIVE] - read[:, 1 - POSITIVE]).detach().float().cpu().numpy()
+        read = torch.cat(parts)[order]  # (W, K + H)
+        both = binary(read[:, : self.bert.config.num_labels].detach().float())
+        margin = (both[:, POSITIVE] - both[:, 0]).cpu().numpy()
         by_score = np.lexsort([margin, owner])
         highest = by_score[np.append(np.diff(owner[by_score]) > 0, True)]  # one per sequence
         return read[torch.from_numpy(highest).to(self.device)]
@@ -198,7 +200,7 @@ class TextEncoder(Encoder):
         raise BadInput("A text back-bone is not pre-trained on a log; use a behaviour back-bone.")
 
     def _read(self, windows: list[Ids]) -> Tensor:
-        """Return logits and the last state of the first sub-word of each window, (W, 2 + H)."""
+        """Return logits and the last state of the first sub-word of each window, (W, K + H)."""
         longest = max(len(window) for window in windows)
         ids = np.full((len(windows), longest), self.subwords.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(ids)
