@@ -28,15 +28,15 @@ Counts = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class Patterns:
-    """The combinations of counts that at least two training sequences have.
+    """The combinations of counts that training sequences have.
 
-    One that a single sequence has says no more than one that none has: whether that sequence
-    itself is scored, or one like it, must not matter.
+    Of what only one sequence has a digest is enough: there can be as many as sequences.
     """
 
     field: npt.NDArray[np.int64]  # (3,) number of the actions' field, its first token and its end
-    counts: Counts  # (P, actions)
+    counts: Counts  # (P, actions), of the combinations that several sequences have
     times: npt.NDArray[np.int64]  # (P,)
+    once: npt.NDArray[np.int64]  # (Q,) digests of the others
     total: npt.NDArray[np.int64]  # (1,) training sequences
 
     @classmethod
@@ -52,36 +52,52 @@ class Patterns:
             times = np.concatenate([times, np.ones(len(batch), np.int64)])
             counts, place = np.unique(counts, axis=0, return_inverse=True)
             times = np.bincount(place.ravel(), weights=times).astype(np.int64)
-        return cls(field, counts[times > 1], times[times > 1], np.array([times.sum()]))
+        several = times > 1
+        once = _digest(counts[~several])
+        return cls(field, counts[several], times[several], once, np.array([times.sum()]))
 
-    def rarity(self, batch: Batch) -> npt.NDArray[np.float64]:
+    def rarity(self, batch: Batch, *, itself: bool = False) -> npt.NDArray[np.float64]:
         """Return the surprise of each sequence's pattern, (N,), in nats.
 
         Where actions are hidden (an explanation hides them) every pattern fits that has at least
         what is left.
+
+        Parameters
+        ----------
+        itself
+            Whether the sequences are among the training data, and are not to count themselves.
         """
         hidden = np.zeros(len(batch), np.int8)
         hidden[batch.owner[(batch.field == self.field[0]) & (batch.ids == MASK)]] = 1
         rows = np.column_stack([hidden, _counts(batch, self.field)])
         distinct, place = np.unique(rows, axis=0, return_inverse=True)
         found = np.array([self._seen(row[1:], bool(row[0])) for row in distinct])[place.ravel()]
+        found = np.maximum(found - itself, 0)
         return np.asarray(np.log(self.total[0] + 1.0) - np.log(found + 1.0))
 
     def _seen(self, row: Counts, hidden: bool) -> int:
         """Return how many training sequences have the counts `row`, or at least them."""
         if not hidden:
-            return self._lookup.get(row.tobytes(), 0)
+            return self._lookup.get(int(_digest(row[None])[0]), 0)
         if not row.any():
             return int(self.total[0])
-        return int(self.times[(self.counts >= row).all(axis=1)].sum())
+        # What only one sequence has may fit too; hiding must not make a sequence stranger.
+        return max(1, int(self.times[(self.counts >= row).all(axis=1)].sum()))
 
     @cached_property
-    def _lookup(self) -> dict[bytes, int]:
-        return {row.tobytes(): int(n) for row, n in zip(self.counts, self.times, strict=True)}
+    def _lookup(self) -> dict[int, int]:
+        return {
+            int(digest): int(times)
+            for digest, times in zip(
+                np.append(_digest(self.counts), self.once),
+                np.append(self.times, np.ones_like(self.once)),
+                strict=True,
+            )
+        }
 
     def save(self, folder: Path) -> None:
         """Write ``patterns.safetensors``."""
-        names = ("field", "counts", "times", "total")
+        names = ("field", "counts", "times", "once", "total")
         save_file(
             {name: np.ascontiguousarray(getattr(self, name)) for name in names}, folder / FILE
         )
@@ -93,6 +109,13 @@ class Patterns:
             return cls(**load_file(folder / FILE))
         except (OSError, TypeError, SafetensorError) as error:
             raise BadInput(f"{folder / FILE} is missing or damaged: {error}.") from error
+
+
+def _digest(rows: Counts) -> npt.NDArray[np.int64]:
+    """Return a number for each row of counts, (N,): equal rows have equal ones."""
+    width = rows.shape[1]
+    weights = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, width, dtype=np.int64)
+    return rows.astype(np.int64) @ weights  # multilinear hashing, modulo 2 ** 64
 
 
 def _counts(batch: Batch, field: npt.NDArray[np.int64]) -> Counts:

@@ -2,9 +2,11 @@
 
 Three kinds of evidence, all on the same tokens: the strangest event, the strangest fact of the
 profile (both as a surprise of the pre-trained model), and the rarity of the pattern of counts. Each
-becomes the share of the training data that is at least as strange; the three shares are combined as
-Fisher combines p-values (Statistical Methods for Research Workers, 1925), and the score is the
-percentile of that among the training data: never a probability.
+becomes the share of the training data that is at least as strange. Of the two surprises the
+stranger counts, and the logarithm of its share only by its own logarithm, for far out the tail of a
+surprise is a guess; with the pattern it adds up as Fisher combines p-values (Statistical Methods
+for Research Workers, 1925). The score is the percentile of that among the training data, which do
+not count themselves, as new ones cannot: never a probability.
 """
 
 from collections.abc import Callable
@@ -24,7 +26,8 @@ from core.model.patterns import Patterns
 from core.model.surprise import strangest
 
 FILE = "unusualness.json"
-BODY = np.linspace(0, 0.99, 991)  # beyond it a curve is fitted to the few that are there
+# Beyond it a curve is fitted to the few that are there.
+BODY = np.append(np.linspace(0, 0.99, 991), [0.9925, 0.995, 0.9975, 0.999])
 LEAST_SCALE = 0.1  # nats
 DIGITS = 2  # of a nat: what differs less is alike, whatever rounding does to it
 
@@ -53,11 +56,11 @@ class Reference:
         """Return the log of the share of the training data that is at least as strange, (N,).
 
         Beyond the body the tail is exponential, the limit of the peaks over a threshold (Pickands
-        1975), or `heavy`, a Pareto's of shape 1/2.
+        1975), or `heavy`, a Pareto's of shape 1.
         """
         body = np.log1p(-np.interp(evidence, self.values, self.below))
         excess = np.maximum(evidence - self.values[-1], 0) / self.scale
-        tail = -2 * np.log1p(excess / 2) if heavy else -excess
+        tail = -np.log1p(excess) if heavy else -excess
         return np.asarray(body + tail)
 
 
@@ -73,7 +76,7 @@ class Unusualness:
     def fit(cls, encoder: Encoder, parts: Parts) -> "Unusualness":
         """Learn what is usual from the training data."""
         patterns = Patterns.fit(encoder.tokenizer, parts)
-        found = np.concatenate([_evidence(encoder, patterns, part) for part in parts])
+        found = np.concatenate([_evidence(encoder, patterns, part, itself=True) for part in parts])
         first, second, third = (Reference.fit(column) for column in found.T)
         references = (first, second, third)
         return cls(patterns, references, Reference.fit(_combined(references, found)))
@@ -87,7 +90,7 @@ class Unusualness:
         evaluate: Evaluate = in_turn,
     ) -> npt.NDArray[np.float32]:
         """Return each sequence's unusualness, (N,), in [0, 1)."""
-        found = _evidence(encoder, self.patterns, batch, progress, evaluate)
+        found = _evidence(encoder, self.patterns, batch, progress=progress, evaluate=evaluate)
         share = self.combined.log_share(_combined(self.parts, found), heavy=True)
         # Single precision would round the far end of a light tail to 1, and its order be lost.
         return (-np.expm1(share)).astype(np.float32)
@@ -117,14 +120,18 @@ def _evidence(
     encoder: Encoder,
     patterns: Patterns,
     batch: Batch,
+    *,
+    itself: bool = False,
     progress: Progress | None = None,
     evaluate: Evaluate = in_turn,
 ) -> Floats:
     """Return the strangest event, the strangest fact and the rarity of the pattern, (N, 3)."""
     surprise = by_batch(encoder, batch, strangest, width=2, progress=progress, evaluate=evaluate)
-    return np.column_stack([surprise.astype(np.float64), patterns.rarity(batch)])
+    rarity = patterns.rarity(batch, itself=itself)
+    return np.column_stack([surprise.astype(np.float64), rarity])
 
 
 def _combined(references: tuple[Reference, Reference, Reference], found: Floats) -> Floats:
     pairs = zip(references, found.T, strict=True)
-    return np.asarray(-sum(reference.log_share(column) for reference, column in pairs))
+    event, fact, pattern = (-reference.log_share(column) for reference, column in pairs)
+    return np.asarray(np.log1p(np.maximum(event, fact)) + pattern)

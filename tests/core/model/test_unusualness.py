@@ -80,12 +80,25 @@ def test_an_action_no_other_sequence_has_is_surprising(scorer: Scorer, batch: Ba
     assert token_surprise(encoder, replace(batch, ids=ids))[place] > 2
 
 
-def test_patterns_are_counted_and_one_of_its_own_is_none(scorer: Scorer, batch: Batch) -> None:
+def test_patterns_are_counted_with_and_without_the_sequences_themselves(
+    scorer: Scorer, batch: Batch
+) -> None:
     tokenizer = scorer.encoder.tokenizer
     three = batch.take([0, 0, 5])
     patterns = Patterns.fit(tokenizer, [three.take([0, 2]), three.take([1])])
     assert patterns.total == 3
-    np.testing.assert_allclose(patterns.rarity(three), np.log([4 / 3, 4 / 3, 4]))
+    np.testing.assert_allclose(patterns.rarity(three), np.log([4 / 3, 4 / 3, 4 / 2]))
+    np.testing.assert_allclose(patterns.rarity(three, itself=True), np.log([4 / 2, 4 / 2, 4]))
+
+
+def test_a_pattern_nobody_had_is_rarer_than_one_that_somebody_had(
+    scorer: Scorer, batch: Batch
+) -> None:
+    patterns = Patterns.fit(scorer.encoder.tokenizer, [batch.take([0, 0, 5])])
+    never = batch.take([5]).hidden(np.zeros(len(batch.take([5]).ids), bool))
+    ids = never.ids.copy()
+    ids[np.flatnonzero(never.field == patterns.field[0])[0]] = patterns.field[1] + OTHER
+    assert patterns.rarity(replace(never, ids=ids)) > patterns.rarity(never)
 
 
 def test_hidden_actions_fit_every_pattern_that_has_the_others(scorer: Scorer, batch: Batch) -> None:
@@ -128,10 +141,16 @@ def test_where_all_are_alike_nobody_is_unusual() -> None:
     assert share[2] < 1e-10
 
 
-def test_scores_lie_below_1_and_two_in_a_hundred_above_98(scorer: Scorer, batch: Batch) -> None:
+def test_few_usual_scores_lie_above_98_in_a_hundred_and_unknown_actions_raise_them(
+    scorer: Scorer, batch: Batch
+) -> None:
     score = scorer.predict_proba(batch)[:, 1]
     assert ((score >= 0) & (score < 1)).all()
-    assert (score >= 0.98).sum() in (1, 2)
+    assert (score >= 0.98).mean() <= 0.03
+    number, start = Patterns.fit(scorer.encoder.tokenizer, [batch]).field[:2]
+    unknown = np.where(batch.field == number, start + OTHER, batch.ids).astype(np.int32)
+    strange = scorer.predict_proba(replace(batch, ids=unknown))[:, 1]
+    assert (strange > score).mean() > 0.9
 
 
 @pytest.mark.parametrize("name", ["unusualness.json", "patterns.safetensors"])
