@@ -21,10 +21,11 @@ MOST_RANDOM = 200
 
 def read_scores(home: Home, run_id: str) -> pd.DataFrame:
     """Return a run's scores: sequence_id, actor_id, score."""
+    names = [Column.SEQUENCE, Column.ACTOR, Column.SCORE]
     file = home.run_file(run_id)
     if not file.exists():
         raise NotFound(f"The scores of run '{run_id}' are gone: score the data set again.")
-    return pd.read_parquet(file)
+    return pd.read_parquet(file, columns=names)
 
 
 def renew_queue(home: Home, run: Run) -> int:
@@ -32,7 +33,9 @@ def renew_queue(home: Home, run: Run) -> int:
 
     Returns the number of cases added.
     """
-    scores, sequences = read_scores(home, run.id), read_sequences(home, run.dataset_id)
+    needed = [Column.ACTOR, Column.EVENTS, Column.AMOUNT, Column.LAST]
+    scores = read_scores(home, run.id)
+    sequences = read_sequences(home, run.dataset_id, columns=needed)
     with home.engine.begin() as con:
         picked = build_cases(
             scores,
