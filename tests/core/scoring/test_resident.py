@@ -206,6 +206,13 @@ def test_the_runs_of_other_processes_pause_while_a_person_waits() -> None:
     assert not [step for step in steps if began + 0.05 < step < ended]
 
 
+def test_a_run_goes_on_in_the_end_however_many_persons_wait() -> None:
+    with person_waits():
+        began = time.monotonic()
+        let_persons_first()
+    assert 1 < time.monotonic() - began < 10
+
+
 def test_a_killed_process_keeps_nobody_waiting() -> None:
     holding = (
         "from core.scoring.turns import person_waits\n"
@@ -220,7 +227,9 @@ def test_a_killed_process_keeps_nobody_waiting() -> None:
     other.stdout.readline()
     other.kill()
     other.wait()
+    began = time.monotonic()
     let_persons_first()
+    assert time.monotonic() - began < 1
 
 
 def test_a_weight_that_is_no_number_is_refused(seeded_home: Home, scorer: Scorer) -> None:
