@@ -13,6 +13,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from core.charts.look import duration
 from core.errors import SpoorError
+from core.schema import scheme_words
 from core.settings import Settings
 from core.store import datasets, explanations, jobs
 from core.store.datasets import Dataset
@@ -151,6 +152,13 @@ def open_case(case_id: int) -> NoReturn:
 def score_word(model: Model) -> str:
     """Say what a model's number is: without labels it is no probability."""
     return "unusualness" if model.kind == "unusualness" else "probability of abuse"
+
+
+def most_like(scheme: str | None, share: float | None) -> str:
+    """Say which kind of abuse a case is most like; nothing if the model tells none apart."""
+    if scheme is None or pd.isna(scheme) or share is None or pd.isna(share):
+        return ""
+    return f"{scheme_words(scheme).lower()} ({100 * share:.0f} %)"
 
 
 def ago(moment: datetime | pd.Timestamp | None) -> str:

@@ -154,7 +154,7 @@ class Encoder(nn.Module):
         return batch.tokens if self.layout == "inline" else batch.positions
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the logits of the classes, (N, 2)."""
+        """Return the logits of the classes, (N, K), in the order of `id2label`."""
         if self.training:
             inputs, _ = self._inputs(batch)
             return cast(Tensor, self.bert(**inputs).logits)
@@ -162,6 +162,18 @@ class Encoder(nn.Module):
             self.bert.bert, self._embedded(batch), self.cost(batch), opening=True
         )
         return cast(Tensor, self.bert.classifier(self.bert.bert.pooler(opening[:, None])))
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Return the vector each sequence is judged by, (N, H): what the classifier's head reads.
+
+        Without a head it is the mean over the sequence's positions.
+        """
+        inputs, _ = self._inputs(batch)
+        read = self.bert.bert(**inputs)
+        if self.classifies:
+            return cast(Tensor, read.pooler_output)
+        mask = inputs["attention_mask"][..., None]
+        return cast(Tensor, (read.last_hidden_state * mask).sum(1) / mask.sum(1))
 
     def masked(
         self,

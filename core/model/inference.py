@@ -11,6 +11,7 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.model.batching import Rows, by_length
 from core.model.encoder import POSITIVE, Encoder
+from core.model.schemes import binary
 
 Floats = npt.NDArray[np.float32]
 Function = Callable[[Encoder, Batch], torch.Tensor]
@@ -84,7 +85,39 @@ def probabilities(
     return found[:, 0]
 
 
+def embeddings(encoder: Encoder, batch: Batch) -> Floats:
+    """Return the vector each sequence is judged by, (N, H) float32."""
+    width = int(encoder.bert.config.hidden_size)
+    return by_batch(encoder, batch, lambda own, part: own.embed(part), width=width)
+
+
+def probabilities_by_kind(
+    encoder: Encoder,
+    batch: Batch,
+    *,
+    progress: Callable[[float], None] | None = None,
+    evaluate: Evaluate = in_turn,
+) -> tuple[Floats, Floats]:
+    """Return the probability of abuse, (N,), and of each kind in case it is abuse, (N, K).
+
+    Kinds are those of `core.model.schemes.kinds_of`; the rows of their probabilities sum to 1.
+    """
+    width = len(encoder.bert.config.id2label)
+    found = by_batch(encoder, batch, _by_kind, width=width, progress=progress, evaluate=evaluate)
+    return found[:, 0], found[:, 1:]
+
+
 def _probability(encoder: Encoder, batch: Batch) -> torch.Tensor:
-    logits: torch.Tensor = encoder(batch)
+    return _of_abuse(encoder, encoder(batch).float())
+
+
+def _by_kind(encoder: Encoder, batch: Batch) -> torch.Tensor:
+    logits: torch.Tensor = encoder(batch).float()
+    temperature = getattr(encoder.bert.config, "scheme_temperature", 1.0)
+    kinds = (logits[:, POSITIVE:] / temperature).softmax(-1)
+    return torch.cat([_of_abuse(encoder, logits), kinds], dim=1)
+
+
+def _of_abuse(encoder: Encoder, logits: torch.Tensor) -> torch.Tensor:
     temperature = getattr(encoder.bert.config, "calibration_temperature", 1.0)
-    return (logits.float() / temperature).softmax(-1)[:, [POSITIVE]]
+    return (binary(logits) / temperature).softmax(-1)[:, [POSITIVE]]

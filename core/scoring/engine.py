@@ -11,8 +11,9 @@ import torch
 from core.batch import Batch
 from core.errors import BadInput
 from core.model.backbone import load_encoder
-from core.model.encoder import Encoder
-from core.model.inference import probabilities
+from core.model.encoder import POSITIVE, Encoder
+from core.model.inference import probabilities, probabilities_by_kind
+from core.model.schemes import kinds_of
 from core.model.unusualness import Unusualness
 from core.scoring.device import best_device, place
 from core.scoring.resident import Priority, engine_on
@@ -75,3 +76,18 @@ class Scorer:
                 f"The model '{self.model_id}' answers with what is no number: retrain it."
             )
         return np.column_stack([1 - score, score])
+
+    @property
+    def kinds(self) -> list[str]:
+        """What the model calls abuse; none unless it tells schemes apart."""
+        return kinds_of(self.encoder)
+
+    def predict_kinds(
+        self, batch: Batch, *, progress: Callable[[float], None] | None = None
+    ) -> tuple[Floats, Floats]:
+        """Return the score, (N,), and how likely each of `kinds` is in case it is abuse, (N, K)."""
+        if self.kinds:
+            evaluate = engine_on(self.encoder.device).evaluate(self.priority)
+            return probabilities_by_kind(self.encoder, batch, progress=progress, evaluate=evaluate)
+        score = self.predict_proba(batch, progress=progress)[:, POSITIVE]
+        return score, np.empty((len(batch), 0), dtype=np.float32)

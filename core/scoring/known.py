@@ -21,7 +21,6 @@ from core.store.home import Home
 DIGEST = "digest"
 
 Digests = npt.NDArray[np.uint64]
-Floats = npt.NDArray[np.float32]
 
 
 def fingerprint(folder: Path) -> bytes:
@@ -50,10 +49,10 @@ def digests(batch: Batch, sequence_ids: pd.Series, model: bytes) -> Digests:
 
 @dataclass(frozen=True)
 class Known:
-    """Scores by digest."""
+    """What is known of sequences, by digest: the score and whatever else a run's file holds."""
 
     digests: Digests  # rising
-    scores: Floats
+    rows: pd.DataFrame
 
     @classmethod
     def of(cls, home: Home, model_id: str, dataset_id: str, parts: Path) -> "Known":
@@ -65,21 +64,22 @@ class Known:
             files.append(home.run_file(last.id))
         frames = [frame for frame in map(_read, files) if frame is not None]
         if not frames:
-            return cls(np.empty(0, np.uint64), np.empty(0, np.float32))
-        both = pd.concat(frames).drop_duplicates(DIGEST).sort_values(DIGEST)
-        return cls(both[DIGEST].to_numpy(), both[Column.SCORE].to_numpy(np.float32))
+            return cls(np.empty(0, np.uint64), pd.DataFrame())
+        rows = pd.concat(frames).drop_duplicates(DIGEST).sort_values(DIGEST)
+        return cls(rows.pop(DIGEST).to_numpy(), rows)
 
-    def look_up(self, wanted: Digests) -> tuple[Floats, npt.NDArray[np.int64]]:
-        """Return the score of each digest, (N,), and the rows of those that are not known."""
+    def look_up(self, wanted: Digests) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+        """Return what is known, indexed by row of `wanted`, and the rows of which nothing is."""
         place = np.searchsorted(self.digests, wanted)
-        found = np.append(self.scores, np.float32(np.nan))[place]
         there = np.append(self.digests, np.uint64(0))[place] == wanted
-        return found, np.flatnonzero(~there | np.isnan(found))
+        found = self.rows.iloc[place[there]].set_axis(np.flatnonzero(there))
+        return found, np.flatnonzero(~there)
 
 
 def _read(file: Path) -> pd.DataFrame | None:
-    """Return the scores in a file; None if it is gone, damaged, or older than digests are."""
+    """Return a file of scores without the ids; None if it is gone, damaged, or has no digests."""
     try:
-        return pd.read_parquet(file, columns=[DIGEST, Column.SCORE])
-    except (OSError, ValueError, pa.ArrowException):
+        frame = pd.read_parquet(file).drop(columns=[Column.SEQUENCE, Column.ACTOR])
+    except (OSError, ValueError, KeyError, pa.ArrowException):
         return None
+    return frame if DIGEST in frame else None

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
 from core.batch import Batch
 from core.errors import BadInput
 from core.logs.frames import actions, read_events, read_mapping, read_sequences
-from core.model.encoder import POSITIVE
 from core.schema import Column
 from core.scoring.engine import Scorer
 from core.scoring.known import Known, digests, fingerprint
@@ -51,14 +51,14 @@ def score_partitions(
             continue
         file = folder / f"part-{number:05}.parquet"
         digest = digests(batch, sequences[Column.SEQUENCE], model)
-        score, missing = known.look_up(digest)
+        rows, missing = known.look_up(digest)
         if len(missing):
-            computed = scorer.predict_proba(batch.take(missing), progress=told.within(len(batch)))
-            score[missing] = computed[:, POSITIVE]
+            computed = _judge(scorer, batch.take(missing), told.within(len(batch)))
+            rows = pd.concat([rows, computed.set_axis(missing)]) if len(rows) else computed
         if len(missing) or not file.exists():
-            scored = sequences[[Column.SEQUENCE, Column.ACTOR]]
+            scored = sequences[[Column.SEQUENCE, Column.ACTOR]].join(rows).assign(digest=digest)
             with writing(file) as ready:
-                scored.assign(score=score, digest=digest).to_parquet(ready, index=False)
+                scored.to_parquet(ready, index=False)
         files.append(file)
         told.add(len(batch))
     if damaged:
@@ -116,6 +116,15 @@ def _read_ahead(
             if len(waiting) == 2:
                 yield waiting.pop(0)
         yield from waiting
+
+
+def _judge(scorer: Scorer, batch: Batch, progress: Callable[[float], None]) -> pd.DataFrame:
+    score, kinds = scorer.predict_kinds(batch, progress=progress)
+    rows = pd.DataFrame({Column.SCORE: score})
+    if scorer.kinds:
+        rows[Column.LIKELY_SCHEME] = np.array(scorer.kinds)[kinds.argmax(axis=1)]
+        rows[Column.LIKELY_SHARE] = kinds.max(axis=1)
+    return rows
 
 
 def _read(home: Home, scorer: Scorer, dataset_id: str, number: int) -> Part:

@@ -64,6 +64,7 @@ labels = Table(
     Column("key", String(400), primary_key=True),
     Column("label", Boolean, nullable=False),
     Column("split", String(10)),
+    Column("scheme", String(40)),  # what kind of abuse it is, if somebody said
     _one_of("unit", "actor", "session", "sequence"),
     _one_of("split", "train", "validation", "test"),
 )
@@ -151,8 +152,10 @@ cases = Table(
     Column("source", String(10), nullable=False),
     Column("propensity", Float, nullable=False),
     Column("created_at", DateTime, nullable=False),
+    Column("likely_scheme", String(40)),  # what the model would call it, if it tells schemes apart
+    Column("likely_share", Float),  # how sure it is of that, if it is abuse
     UniqueConstraint("dataset_id", "actor_id"),
-    _one_of("source", "score", "random"),
+    _one_of("source", "score", "random", "margin", "outlier"),
     _probability("score"),
     _probability("propensity"),
     sqlite_autoincrement=True,  # a freed number would send a stale click to another actor
@@ -194,6 +197,20 @@ explanations = Table(
     Column("sequence_id", String(40), primary_key=True),
     Column("explanation", JSON, nullable=False),
     Column("created_at", DateTime, nullable=False),
+)
+
+scenarios = Table(
+    "scenarios",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("dataset_id", ForeignKey("datasets.id", ondelete="CASCADE"), nullable=False),
+    Column("sequence_id", String(40), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("analyst", String(100), nullable=False),
+    Column("edits", JSON, nullable=False),  # as `core.explain.edits.Edits` reads them
+    Column("created_at", DateTime, nullable=False),
+    UniqueConstraint("dataset_id", "sequence_id", "name"),
+    sqlite_autoincrement=True,  # a link must never open another scenario
 )
 
 jobs = Table(
