@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
@@ -114,16 +115,18 @@ class Field:
     def encode(self, column: pd.Series) -> Ids:
         """Return ids within the field of a column's values (not for relative and text fields)."""
         if self.kind in ("category", "entity"):
-            ids = (
-                pd.Index(self.values, dtype="object").get_indexer(pd.Index(column, dtype="object"))
-                + 2
-            )
+            ids = self._index.get_indexer(pd.Index(column, dtype="object")) + 2
             ids[ids == 1] = OTHER
+            ids[column.isna().to_numpy()] = MISSING
         else:
             numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
             ids = np.searchsorted(np.asarray(self.edges), numbers, side="right") + 1
-        ids[column.isna().to_numpy()] = MISSING
+            ids[np.isnan(numbers)] = MISSING
         return ids.astype(np.int32)
+
+    @cached_property
+    def _index(self) -> pd.Index:
+        return pd.Index(self.values, dtype="object")
 
     def _bin_labels(self) -> list[str]:
         show = _duration if self.kind == "seconds" else _number
@@ -181,15 +184,20 @@ def fit(field: Field, column: pd.Series) -> Field:
 
 
 def relative_ids(sequence: Ids, column: pd.Series) -> Ids:
-    """Return the place of each value among its sequence's distinct ones: 1, 2, ... (0: missing)."""
-    codes, _ = pd.factorize(column)
-    frame = pd.DataFrame({"sequence": sequence, "code": codes})
-    present = frame[frame["code"] >= 0]
-    first = ~present.duplicated()
-    rank = first.groupby(present["sequence"]).cumsum()
-    nth = rank.where(first).groupby([present["sequence"], present["code"]]).transform("max")
-    ids = np.zeros(len(frame), dtype=np.int32)
-    ids[present.index] = np.minimum(nth.to_numpy(), RELATIVE_CAP).astype(np.int32)
+    """Return the place of each value among its sequence's distinct ones: 1, 2, ... (0: missing).
+
+    `sequence` numbers the sequence of each row and never falls.
+    """
+    codes, distinct = pd.factorize(column)
+    present = np.flatnonzero(codes >= 0)
+    pair = sequence[present].astype(np.int64) * max(len(distinct), 1) + codes[present]
+    _, first, which = np.unique(pair, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # of the pairs, by when they come up
+    owner = sequence[present][first[order]]
+    nth = np.empty(len(order), dtype=np.int64)
+    nth[order] = np.arange(len(order)) - np.searchsorted(owner, owner) + 1
+    ids = np.zeros(len(codes), dtype=np.int32)
+    ids[present] = np.minimum(nth[which], RELATIVE_CAP)
     return ids
 
 

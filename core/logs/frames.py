@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from core.errors import NotFound
+from core.errors import BadInput, NotFound
 from core.logs.engine import connect, file_literal, quoted, scratch_folder
 from core.logs.mapping import Mapping
 from core.schema import Column
@@ -33,10 +33,24 @@ def partitions(home: Home, dataset_id: str) -> int:
     return len(_parts(home, dataset_id))
 
 
-def read_sequences(home: Home, dataset_id: str) -> pd.DataFrame:
-    """Return all sequences with their profile, in the order of their events."""
+def read_sequences(
+    home: Home,
+    dataset_id: str,
+    *,
+    partition: int | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return sequences with their profile, in the order of their events.
+
+    Parameters
+    ----------
+    partition, columns
+        Only these; by default all.
+    """
     path = _folder(home, dataset_id) / "sequences.parquet"
-    return _query(f"SELECT * FROM read_parquet({file_literal(path)})")
+    cells = "*" if columns is None else ", ".join(map(quoted, columns))
+    wanted = "true" if partition is None else f"{quoted(Column.PARTITION)} = {partition}"
+    return _query(f"SELECT {cells} FROM read_parquet({file_literal(path)}) WHERE {wanted}")
 
 
 def read_rejected(home: Home, dataset_id: str) -> pd.DataFrame:
@@ -59,6 +73,11 @@ def read_events(
     ----------
     sequences, actors, partition
         Only these; all conditions hold together.
+
+    Raises
+    ------
+    BadInput
+        If a file of the data set is damaged.
     """
     parts = _parts(home, dataset_id)
     if partition is not None:
@@ -70,12 +89,18 @@ def read_events(
     if given and partition is None:
         parts = _parts_with(home, dataset_id, parts, given)
     files = ", ".join(file_literal(part) for part in parts)
-    return _query(
-        f"""SELECT * EXCLUDE (filename, file_row_number)
-        FROM read_parquet([{files}], filename = true, file_row_number = true)
-        WHERE {_among(given)} ORDER BY filename, file_row_number""",
-        list(given.values()),
-    )
+    try:
+        return _query(
+            f"""SELECT * EXCLUDE (filename, file_row_number)
+            FROM read_parquet([{files}], filename = true, file_row_number = true)
+            WHERE {_among(given)} ORDER BY filename, file_row_number""",
+            list(given.values()),
+        )
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        raise BadInput(
+            f"The events of '{dataset_id}' are damaged: {str(error).splitlines()[0]} Import the "
+            "log again."
+        ) from error
 
 
 def read_nearest(

@@ -92,14 +92,18 @@ def embeddings(encoder: Encoder, batch: Batch) -> Floats:
 
 
 def probabilities_by_kind(
-    encoder: Encoder, batch: Batch, *, progress: Callable[[float], None] | None = None
+    encoder: Encoder,
+    batch: Batch,
+    *,
+    progress: Callable[[float], None] | None = None,
+    evaluate: Evaluate = in_turn,
 ) -> tuple[Floats, Floats]:
     """Return the probability of abuse, (N,), and of each kind in case it is abuse, (N, K).
 
     Kinds are those of `core.model.schemes.kinds_of`; the rows of their probabilities sum to 1.
     """
     width = len(encoder.bert.config.id2label)
-    found = by_batch(encoder, batch, _by_kind, width=width, progress=progress)
+    found = by_batch(encoder, batch, _by_kind, width=width, progress=progress, evaluate=evaluate)
     return found[:, 0], found[:, 1:]
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from core.errors import NotFound
 from core.logs.frames import read_sequences
 from core.schema import Column
+from core.scoring.known import DIGEST
 from core.store import cases, models
 from core.store.home import Home, now
 from core.store.runs import Run
@@ -27,7 +28,7 @@ def read_scores(home: Home, run_id: str) -> pd.DataFrame:
     file = home.run_file(run_id)
     if not file.exists():
         raise NotFound(f"The scores of run '{run_id}' are gone: score the data set again.")
-    return pd.read_parquet(file)
+    return pd.read_parquet(file).drop(columns=DIGEST, errors="ignore")
 
 
 def renew_queue(home: Home, run: Run) -> int:
@@ -35,7 +36,9 @@ def renew_queue(home: Home, run: Run) -> int:
 
     Returns the number of cases added.
     """
-    scores, sequences = read_scores(home, run.id), read_sequences(home, run.dataset_id)
+    needed = [Column.ACTOR, Column.EVENTS, Column.AMOUNT, Column.LAST]
+    scores = read_scores(home, run.id)
+    sequences = read_sequences(home, run.dataset_id, columns=needed)
     with home.engine.begin() as con:
         picked = build_cases(
             scores,

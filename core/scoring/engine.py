@@ -58,6 +58,11 @@ class Scorer:
         """Return (N, 2) float32 scores in the order of `id2label`; rows sum to 1.
 
         Column 1 is the probability of abuse or, for a model without labels, the unusualness.
+
+        Raises
+        ------
+        BadInput
+            If a sequence is too long for the model, or the model's answer is no number.
         """
         evaluate = engine_on(self.encoder.device).evaluate(self.priority)
         if self.unusualness is None:
@@ -65,6 +70,10 @@ class Scorer:
         else:
             score = self.unusualness.score(
                 self.encoder, batch, progress=progress, evaluate=evaluate
+            )
+        if not np.isfinite(score).all():
+            raise BadInput(
+                f"The model '{self.model_id}' answers with what is no number: retrain it."
             )
         return np.column_stack([1 - score, score])
 
@@ -78,6 +87,7 @@ class Scorer:
     ) -> tuple[Floats, Floats]:
         """Return the score, (N,), and how likely each of `kinds` is in case it is abuse, (N, K)."""
         if self.kinds:
-            return probabilities_by_kind(self.encoder, batch, progress=progress)
+            evaluate = engine_on(self.encoder.device).evaluate(self.priority)
+            return probabilities_by_kind(self.encoder, batch, progress=progress, evaluate=evaluate)
         score = self.predict_proba(batch, progress=progress)[:, POSITIVE]
         return score, np.empty((len(batch), 0), dtype=np.float32)

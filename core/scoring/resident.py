@@ -27,7 +27,7 @@ from core.model.encoder import Encoder
 from core.model.inference import Evaluate, Function, in_memory
 from core.scoring.turns import let_persons_first, person_waits
 
-STEP: Final = 0.025  # seconds of one batch on a CPU; a request has two of them waiting
+STEP: Final = 0.05  # seconds of one batch on a CPU at most: so long a click waits for a run's
 LEAST, FIRST, MOST = 256, 1024, 16_384  # positions of a batch on a CPU; `FIRST` until measured
 ON_GPU: Final = 65_536  # positions of a batch on a GPU
 AHEAD: Final = 2  # batches that a request has in the queue

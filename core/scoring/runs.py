@@ -2,25 +2,23 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from core.errors import NotFound
-from core.logs.frames import actions, partitions, read_events, read_mapping, read_sequences
-from core.schema import Column
+from core.errors import Conflict, NotFound
 from core.scoring.cases import renew_queue
 from core.scoring.engine import Scorer
+from core.scoring.partitions import Progress, join, score_partitions
+from core.scoring.resident import Priority
 from core.store import models, runs
-from core.store.home import Home, now, remove, writing
+from core.store.home import Home, now, remove
 from core.store.runs import Run
-from core.tokens import check_known
-
-Progress = Callable[[float, str], None]
 
 
 def score_dataset(
@@ -34,29 +32,52 @@ def score_dataset(
 
     The run renews the queue of open cases, unless it is a candidate's and the active model has
     scored this data set: nothing changes for the analysts until the candidate is promoted.
-    Events are read one partition at a time, so memory does not grow with the log.
+    Events are read one partition at a time, so memory does not grow with the log. A run that was
+    killed goes on from the last partition scored; what the model has scored before is not scored
+    again.
 
     Raises
     ------
     BadInput
-        If the model knows too few of the log's tokens.
+        If the model knows too few of the log's tokens, a partition is damaged, or the disk is full.
+    Conflict
+        If the same model is scoring the data set already.
     NotFound
         If the data set is not there, or no longer when its scores are.
     """
     started = time.perf_counter()
-    sequences = read_sequences(home, dataset_id)
-    scores = _score_partitions(home, scorer, dataset_id, sequences, progress)
     run_id = f"{scorer.model_id}-{uuid.uuid4().hex[:8]}"
-    with writing(home.run_file(run_id)) as file:
-        scores.to_parquet(file, index=False)
-    seconds = time.perf_counter() - started
-    run = Run(run_id, scorer.model_id, dataset_id, len(sequences), seconds, now())
-    with _file_only_with_run(home, run), home.engine.begin() as con:
-        runs.add(con, run)
-        decides = _decides(con, run)
+    folder = home.checkpoints / f"scoring-{scorer.model_id}-{dataset_id}"
+    with _alone(folder):
+        parts = score_partitions(home, scorer.at(Priority.RUN), dataset_id, folder, progress)
+        join(parts, home.run_file(run_id))
+        seconds = time.perf_counter() - started
+        sequences = pq.read_metadata(home.run_file(run_id)).num_rows
+        run = Run(run_id, scorer.model_id, dataset_id, sequences, seconds, now())
+        with _file_only_with_run(home, run), home.engine.begin() as con:
+            runs.add(con, run)
+            decides = _decides(con, run)
+        remove(folder)
     if decides:
         renew_queue(home, run)
     return run
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep a second process from scoring the same into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise Conflict("This model is scoring this data set already; wait for its end.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+        if not list(folder.glob("part-*")):  # nothing to go on from
+            remove(folder)
 
 
 @contextmanager
@@ -81,40 +102,3 @@ def _decides(con: Connection, run: Run) -> bool:
     if active is None or active.id == run.model_id:
         return True
     return runs.newest(con, run.dataset_id, active.id) is None
-
-
-def _score_partitions(
-    home: Home, scorer: Scorer, dataset_id: str, sequences: pd.DataFrame, progress: Progress
-) -> pd.DataFrame:
-    tokenizer = scorer.encoder.tokenizer
-    _check_known(home, scorer, dataset_id, sequences)
-    parts = []
-    done = 0
-    for partition in range(partitions(home, dataset_id)):
-        part = sequences[sequences[Column.PARTITION] == partition]
-        if part.empty:
-            continue
-        events = read_events(home, dataset_id, partition=partition)
-        before, size = done, len(part)
-
-        def told(share: float, before: int = before, size: int = size) -> None:
-            scored = before + share * size
-            progress(scored / len(sequences), f"scored {scored:,.0f} of {len(sequences):,}")
-
-        score, kinds = scorer.predict_kinds(tokenizer.encode(events, part), progress=told)
-        scored = part[[Column.SEQUENCE, Column.ACTOR]].assign(score=score)
-        if scorer.kinds:
-            likely = np.array(scorer.kinds)[kinds.argmax(axis=1)]
-            scored[Column.LIKELY_SCHEME], scored[Column.LIKELY_SHARE] = likely, kinds.max(axis=1)
-        parts.append(scored)
-        done += size
-    return pd.concat(parts, ignore_index=True)
-
-
-def _check_known(home: Home, scorer: Scorer, dataset_id: str, sequences: pd.DataFrame) -> None:
-    """Refuse the log before the first score, judging by its largest partition."""
-    sizes = sequences.groupby(Column.PARTITION)[Column.EVENTS].sum()
-    largest = int(sizes.index.to_numpy()[sizes.argmax()])
-    events = read_events(home, dataset_id, partition=largest)
-    mapping, names = read_mapping(home, dataset_id), actions(home, dataset_id)
-    check_known(scorer.encoder.tokenizer, mapping, names, events, scorer.model_id)

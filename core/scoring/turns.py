@@ -7,9 +7,14 @@ itself for a moment before each batch. A killed process leaves no lock behind.
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+PATIENCE: Final = 2.0  # seconds
+POLL: Final = 0.005
 
 
 @contextmanager
@@ -21,9 +26,16 @@ def person_waits() -> Iterator[None]:
 
 
 def let_persons_first() -> None:
-    """Return once no process serves a waiting person."""
+    """Return once no process serves a waiting person, or after `PATIENCE`: a run must end too."""
+    given_up = time.monotonic() + PATIENCE
     with _file().open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while time.monotonic() < given_up:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(POLL)
+            else:
+                return
 
 
 def _file() -> Path:

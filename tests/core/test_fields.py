@@ -1,7 +1,8 @@
+import numpy as np
 import pandas as pd
 import pytest
 
-from core.fields import Field, Kind, fit
+from core.fields import Field, Kind, fit, relative_ids
 
 
 def field(name: str, kind: Kind, words: str) -> Field:
@@ -54,3 +55,9 @@ def test_braces_and_signs_of_a_value_are_said_as_they_are() -> None:
     one = fit(Field("action", "action", "event", "category", "the action is {value}"), values)
     assert one.sentence("action=GET /api/{id}") == "the action is GET /api/{id}"
     assert one.sentence("action=<5") == "the action is <5"
+
+
+def test_values_are_numbered_within_their_sequence_as_they_come_up() -> None:
+    sequence = np.array([0, 0, 0, 0, 1, 1, 1, 2], dtype=np.int32)
+    column = pd.Series(["x", "y", "x", None, "y", "z", "y", None])
+    assert relative_ids(sequence, column).tolist() == [1, 2, 1, 0, 1, 2, 1, 0]

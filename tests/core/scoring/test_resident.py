@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from core.batch import Batch, joined
 from core.errors import BadInput
 from core.logs.frames import read_events, read_sequences
 from core.model.encoder import Encoder
-from core.model.inference import by_batch
+from core.model.inference import Function, by_batch
 from core.scoring.engine import Scorer
 from core.scoring.resident import Engine, Priority
 from core.scoring.turns import let_persons_first, person_waits
@@ -50,9 +51,10 @@ def test_requests_of_many_threads_get_their_own_answers(scorer: Scorer, batch: B
             np.testing.assert_allclose(answer, expected[rows], atol=1e-5)
 
 
-def counting(sizes: list[int], wait: threading.Event):
+def counting(sizes: list[int], busy: threading.Event, go: threading.Event) -> Function:
     def function(encoder: Encoder, batch: Batch) -> torch.Tensor:
-        wait.wait(10)
+        busy.set()
+        go.wait(10)
         sizes.append(len(batch))
         return torch.zeros((len(batch), 1))
 
@@ -60,8 +62,8 @@ def counting(sizes: list[int], wait: threading.Event):
 
 
 def test_what_waits_is_merged_and_a_person_goes_first(scorer: Scorer, batch: Batch) -> None:
-    engine, go, served = Engine(CPU), threading.Event(), []
-    function = counting(served, go)
+    engine, busy, go, served = Engine(CPU), threading.Event(), threading.Event(), []
+    function = counting(served, busy, go)
 
     def ask(rows: list[int], priority: Priority) -> None:
         part = batch.take(rows)
@@ -69,7 +71,7 @@ def test_what_waits_is_merged_and_a_person_goes_first(scorer: Scorer, batch: Bat
 
     with ThreadPoolExecutor(8) as pool:
         pool.submit(ask, [0], Priority.RUN)
-        until(lambda: not engine.status().waiting)  # the engine is busy with it
+        assert busy.wait(10)
         for rows in ([1, 2, 3, 4], [5, 6, 7]):
             pool.submit(ask, rows, Priority.EXPLANATION)
         until(lambda: engine.status().waiting == 2)
@@ -79,7 +81,7 @@ def test_what_waits_is_merged_and_a_person_goes_first(scorer: Scorer, batch: Bat
     assert served == [1, 2, 7]
 
 
-def until(condition, seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     for _ in range(int(seconds / 0.01)):
         if condition():
             return
@@ -88,10 +90,11 @@ def until(condition, seconds: float = 10.0) -> None:
 
 
 def test_a_bad_request_fails_alone(scorer: Scorer, batch: Batch) -> None:
-    engine, go = Engine(CPU), threading.Event()
+    engine, busy, go = Engine(CPU), threading.Event(), threading.Event()
     long = Batch(batch.ids, batch.field, (batch.event * 60).astype(np.int16), batch.offsets)
 
     def function(encoder: Encoder, part: Batch) -> torch.Tensor:
+        busy.set()
         go.wait(10)
         return encoder(part)
 
@@ -101,7 +104,7 @@ def test_a_bad_request_fails_alone(scorer: Scorer, batch: Batch) -> None:
 
     with ThreadPoolExecutor(3) as pool:
         pool.submit(ask, batch.take([0]))
-        until(lambda: not engine.status().waiting)
+        assert busy.wait(10)
         bad, good = pool.submit(ask, long.take([0])), pool.submit(ask, batch.take([1]))
         until(lambda: engine.status().waiting == 2)
         go.set()
@@ -203,6 +206,13 @@ def test_the_runs_of_other_processes_pause_while_a_person_waits() -> None:
     assert not [step for step in steps if began + 0.05 < step < ended]
 
 
+def test_a_run_goes_on_in_the_end_however_many_persons_wait() -> None:
+    with person_waits():
+        began = time.monotonic()
+        let_persons_first()
+    assert 1 < time.monotonic() - began < 10
+
+
 def test_a_killed_process_keeps_nobody_waiting() -> None:
     holding = (
         "from core.scoring.turns import person_waits\n"
@@ -217,7 +227,9 @@ def test_a_killed_process_keeps_nobody_waiting() -> None:
     other.stdout.readline()
     other.kill()
     other.wait()
+    began = time.monotonic()
     let_persons_first()
+    assert time.monotonic() - began < 1
 
 
 def test_a_weight_that_is_no_number_is_refused(seeded_home: Home, scorer: Scorer) -> None:
