@@ -61,8 +61,14 @@ def analyst() -> str:
 
 
 def scorer(model_id: str) -> "Scorer":
-    """Return the resident model, loaded once per process and shared by everybody."""
-    return _load(home().model_dir(model_id))
+    """Return the resident model, loaded once per process and shared by everybody.
+
+    Whoever asks it waits for the answer, so it goes before explanations and runs.
+    """
+    loaded = _load(home().model_dir(model_id))
+    from core.scoring.resident import Priority
+
+    return loaded.at(Priority.CLICK)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model (some seconds, once) ...")
@@ -79,8 +85,10 @@ def explain(model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any]:
     if stored is not None:
         return stored
     from core.explain.explaining import explain_sequence
+    from core.scoring.resident import Priority
 
-    return explain_sequence(home(), scorer(model_id), dataset_id, sequence_id).to_dict()
+    asked = scorer(model_id).at(Priority.EXPLANATION)
+    return explain_sequence(home(), asked, dataset_id, sequence_id).to_dict()
 
 
 @contextmanager

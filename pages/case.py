@@ -15,10 +15,11 @@ from pages._evidence import (
     draw_events,
     draw_history,
     draw_reasons,
-    draw_timeline,
     draw_trust,
     draw_why,
 )
+from pages._similar import draw_similar
+from pages._timeline import draw_timeline, known_prefixes, score_prefixes
 
 
 def case_in_url() -> Case | None:
@@ -97,21 +98,35 @@ with main:
     draw_trust(theirs[theirs["sequence_id"] == chosen].iloc[0])
     place = st.empty()
     how = {"by_time": axis == "Real time", "unusualness": model.kind == "unusualness"}
-    draw_timeline(place, events, None, **how)
+    scored = (model.id, case.dataset_id, chosen, threshold)
+    draw_timeline(place, events, None, {}, **how)
     why = None
     try:
         with st.spinner("Working out why (the first time takes some seconds) ..."):
             why = explain(model.id, case.dataset_id, chosen)
-        draw_timeline(place, events, why, **how)
+        draw_timeline(place, events, why, known_prefixes(scored), **how)
         draw_reasons(why)
     except SpoorError as error:
         st.warning(f"No explanation: {text(str(error))}")
 
-    tab_events, tab_why, tab_history = st.tabs(["Events", "Why", "History"])
+    tab_events, tab_why, tab_similar, tab_history = st.tabs(
+        ["Events", "Why", "Similar", "History"], key=f"tabs-{case.id}", on_change="rerun"
+    )
     with tab_events:
         draw_events(case.dataset_id, events, why)
     with tab_why:
         if why is not None:
-            draw_why(why)
+            draw_why(case.dataset_id, events, why)
+    with tab_similar:
+        if tab_similar.open and why is not None:
+            draw_similar(case, chosen, events, why, threshold)
     with tab_history:
         draw_history(every, theirs)
+
+if why is not None and not known_prefixes(scored):
+    try:
+        with main, st.spinner("Scoring the sequence after each of its events ..."):
+            score_prefixes(scored)
+        st.rerun()
+    except SpoorError as error:
+        main.caption(f"No score after each event: {text(str(error))}")

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
+from core.wording import duration as duration
+
 # Orange against purple stays apart for every common kind of colour blindness.
 ABUSE: Final = "#e08214"
 NORMAL: Final = "#8073ac"
@@ -37,21 +39,6 @@ def blank(height: int, **layout: Any) -> go.Figure:
     figure.update_xaxes(showgrid=False, zeroline=False, automargin=True)
     figure.update_yaxes(gridcolor="rgba(125,132,142,0.18)", zeroline=False, automargin=True)
     return figure
-
-
-def duration(seconds: float) -> str:
-    """Say a length of time with the two leading units at most: 45 s, 3 min, 2 h 10 min, 5 d."""
-    if seconds < 1:
-        return "under 1 s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    if hours < 36:
-        return f"{hours} h {rest} min" if rest and hours < 10 else f"{hours} h"
-    return f"{round(hours / 24)} d"
 
 
 def signed(value: float) -> str:

@@ -33,7 +33,7 @@ from core.model.pretrain import WITHOUT_LABELS, pretrain
 from core.model.text import TextEncoder
 from core.model.units import Bags, check_distinct
 from core.model.unusualness import Unusualness
-from core.scoring.engine import best_device
+from core.scoring.device import best_device
 from core.store import audit, models
 from core.store.home import Home, now, remove, writing
 from core.store.models import Model

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -77,6 +78,23 @@ def read_events(
     )
 
 
+def read_nearest(
+    home: Home, dataset_id: str, column: str, value: str, at: pd.Timestamp | None
+) -> "pd.Series[Any] | None":
+    """Return the log's event with `value` in `column` that is nearest in time, if there is any.
+
+    Without a time it is the first.
+    """
+    files = ", ".join(file_literal(part) for part in _parts(home, dataset_id))
+    moment = "0" if at is None else f"abs(epoch_us(ts) - {at.value // 1000})"
+    found = _query(
+        f"""FROM read_parquet([{files}]) WHERE {quoted(column)} = ? ORDER BY {moment}, "row"
+        LIMIT 1""",
+        [value],
+    )
+    return None if found.empty else found.iloc[0]
+
+
 def _folder(home: Home, dataset_id: str) -> Path:
     folder = home.dataset_dir(dataset_id)
     if not folder.is_dir():
@@ -106,7 +124,7 @@ def _among(given: dict[str, list[str]]) -> str:
     return " AND ".join(wanted) or "true"
 
 
-def _query(query: str, parameters: list[list[str]] | None = None) -> pd.DataFrame:
+def _query(query: str, parameters: Sequence[str | list[str]] | None = None) -> pd.DataFrame:
     with scratch_folder() as scratch, connect(scratch) as con:
         return to_frame(con.execute(query, parameters or []))
 

@@ -89,18 +89,13 @@ def measure_actor(events: pd.DataFrame, mapping: Mapping) -> pd.DataFrame:
 
     Facts of scope `log` stay as they were: editing an event does not change what others did.
     """
-    facts = [fact for fact in event_facts(mapping) if fact.scope == "actor"]
-    edited = events.drop(columns=[fact.name for fact in facts], errors="ignore")
+    names = own_facts(mapping)
+    edited = events.drop(columns=names, errors="ignore")
     edited[Column.TIME] = naive(edited[Column.TIME])
     with scratch_folder() as scratch, connect(scratch) as con:
         con.register("edited", edited.assign(_order=range(len(edited))))
-        cells = ", ".join(f"{_stored(fact)} AS {quoted(fact.name)}" for fact in facts)
-        measured = to_frame(
-            con.execute(
-                f"""SELECT {cells} FROM ({_measured(mapping, facts, "edited", "_order")})
-                ORDER BY _order"""
-            )
-        )
+        query = own_facts_query(mapping, "edited", "_order")
+        measured = to_frame(con.execute(f"{query} ORDER BY _order")).drop(columns="_order")
     return events.assign(**{str(name): measured[name].to_numpy() for name in measured})
 
 
@@ -108,12 +103,29 @@ def measure_sequences(
     events: pd.DataFrame, mapping: Mapping, actions: Sequence[str]
 ) -> pd.DataFrame:
     """Return the profile facts of scope `sequence` of every sequence in `events`."""
-    facts = [fact for fact in profile_facts(mapping, actions) if fact.scope == "sequence"]
-    cells = ", ".join(f"CAST({fact.sql} AS DOUBLE) AS {quoted(fact.name)}" for fact in facts)
     edited = events.assign(**{Column.TIME: naive(events[Column.TIME])})
     with scratch_folder() as scratch, connect(scratch) as con:
         con.register("events", edited)
-        return con.execute(f"SELECT sequence_id, {cells} FROM events GROUP BY sequence_id").df()
+        return con.execute(profile_query(mapping, actions, "events")).df()
+
+
+def own_facts(mapping: Mapping) -> list[str]:
+    """Return the names of the facts of scope `actor`."""
+    return [fact.name for fact in event_facts(mapping) if fact.scope == "actor"]
+
+
+def own_facts_query(mapping: Mapping, source: str, kept: str) -> str:
+    """Return the query of the facts of scope `actor`, and of the column `kept`, of `source`."""
+    facts = [fact for fact in event_facts(mapping) if fact.scope == "actor"]
+    cells = ", ".join(f"{_stored(fact)} AS {quoted(fact.name)}" for fact in facts)
+    return f"SELECT {kept}, {cells} FROM ({_measured(mapping, facts, source, kept)})"
+
+
+def profile_query(mapping: Mapping, actions: Sequence[str], source: str) -> str:
+    """Return the query of the profile facts of scope `sequence` of the sequences in `source`."""
+    facts = [fact for fact in profile_facts(mapping, actions) if fact.scope == "sequence"]
+    cells = ", ".join(f"CAST({fact.sql} AS DOUBLE) AS {quoted(fact.name)}" for fact in facts)
+    return f"SELECT sequence_id, {cells} FROM {source} GROUP BY sequence_id"
 
 
 def naive(times: "pd.Series[Any]") -> "pd.Series[Any]":

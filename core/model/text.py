@@ -171,25 +171,34 @@ class TextEncoder(Encoder):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits of the classes, (N, 2): those of the window with the highest score."""
+        return self._highest(batch)[:, : len(ID2LABEL)]
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Return the last state of the first sub-word of the window with the highest score."""
+        return self._highest(batch)[:, len(ID2LABEL) :]
+
+    def _highest(self, batch: Batch) -> Tensor:
+        """Return what `_read` says of the window with the highest score, (N, 2 + H)."""
         found = list(self._windows(batch))
         if self.training:
             found = drawn(found)
         owner = np.array([row for row, _ in found])
         lengths = np.array([len(window) for _, window in found])
         batches = by_length(lengths)
-        parts = [self._logits([found[i][1] for i in index]) for index in batches]
+        parts = [self._read([found[i][1] for i in index]) for index in batches]
         order = torch.from_numpy(np.argsort(np.concatenate(batches))).to(self.device)
-        logits = torch.cat(parts)[order]  # (W, 2)
-        margin = (logits[:, POSITIVE] - logits[:, 1 - POSITIVE]).detach().float().cpu().numpy()
+        read = torch.cat(parts)[order]  # (W, 2 + H)
+        margin = (read[:, POSITIVE] - read[:, 1 - POSITIVE]).detach().float().cpu().numpy()
         by_score = np.lexsort([margin, owner])
         highest = by_score[np.append(np.diff(owner[by_score]) > 0, True)]  # one per sequence
-        return logits[torch.from_numpy(highest).to(self.device)]
+        return read[torch.from_numpy(highest).to(self.device)]
 
     def masked(self, *_: Any, **__: Any) -> Tensor:
         """Refuse: a text back-bone predicts no tokens."""
         raise BadInput("A text back-bone is not pre-trained on a log; use a behaviour back-bone.")
 
-    def _logits(self, windows: list[Ids]) -> Tensor:
+    def _read(self, windows: list[Ids]) -> Tensor:
+        """Return logits and the last state of the first sub-word of each window, (W, 2 + H)."""
         longest = max(len(window) for window in windows)
         ids = np.full((len(windows), longest), self.subwords.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(ids)
@@ -198,7 +207,8 @@ class TextEncoder(Encoder):
             mask[row, : len(window)] = 1
         inputs = {"input_ids": ids, "attention_mask": mask}
         given = {name: torch.from_numpy(part).to(self.device) for name, part in inputs.items()}
-        return cast(Tensor, self.bert(**given).logits)
+        read = self.bert(**given, output_hidden_states=True)
+        return torch.cat([read.logits, read.hidden_states[-1][:, 0]], dim=1)
 
     def _phrases(self) -> list[Ids]:
         """Return the sub-words of every token of the vocabulary; of some there are none."""

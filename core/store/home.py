@@ -21,7 +21,7 @@ from core.errors import BadInput
 from core.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0002"  # the newest migration
+HEAD = "0003"  # the newest migration
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ABANDONED: Final = 3600.0  # seconds without a change after which nobody is writing any more
 FORGOTTEN: Final = 7 * 86_400.0  # seconds after which nobody goes on with a killed training
@@ -45,6 +45,10 @@ class Home:
     def run_file(self, run_id: str) -> Path:
         """Scores of one run."""
         return self.path / "runs" / f"{run_id}.parquet"
+
+    def embeddings_file(self, run_id: str) -> Path:
+        """Embeddings of the sequences of a run's cases."""
+        return self.path / "runs" / f"{run_id}.embeddings.parquet"
 
     def training_dir(self, training_id: str) -> Path:
         """TensorBoard's event files of one training."""

@@ -196,6 +196,20 @@ explanations = Table(
     Column("created_at", DateTime, nullable=False),
 )
 
+scenarios = Table(
+    "scenarios",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("dataset_id", ForeignKey("datasets.id", ondelete="CASCADE"), nullable=False),
+    Column("sequence_id", String(40), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("analyst", String(100), nullable=False),
+    Column("edits", JSON, nullable=False),  # as `core.explain.edits.Edits` reads them
+    Column("created_at", DateTime, nullable=False),
+    UniqueConstraint("dataset_id", "sequence_id", "name"),
+    sqlite_autoincrement=True,  # a link must never open another scenario
+)
+
 jobs = Table(
     "jobs",
     metadata,

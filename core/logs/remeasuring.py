@@ -1,0 +1,68 @@
+"""Facts of changed events, asked for again and again: while an analyst edits, while one searches.
+
+Planning the queries takes several times as long as running them on the events of one actor, so
+they are planned once, on a connection that stays open.
+"""
+
+from collections.abc import Sequence
+from threading import Lock
+
+import duckdb
+import pandas as pd
+
+from core.logs.frames import to_frame
+from core.logs.mapping import Mapping
+from core.logs.measuring import naive, own_facts, own_facts_query, profile_query
+from core.schema import Column
+
+
+class Remeasuring:
+    """Measures changed events of a log; several threads may share one.
+
+    Parameters
+    ----------
+    events
+        Any of the log: what columns there are.
+    """
+
+    def __init__(self, events: pd.DataFrame, mapping: Mapping, actions: Sequence[str]) -> None:
+        self._own = own_facts(mapping)
+        self._given = [name for name in events if name not in self._own]
+        self._lock = Lock()
+        self._con = duckdb.connect(":memory:", config={"threads": "1"})
+        self._con.register("example", self._as_given(events.iloc[:0]))
+        self._con.execute("CREATE TABLE edited AS FROM example")
+        query = own_facts_query(mapping, "edited", "_order")
+        self._con.execute(f"CREATE TABLE own AS {query}")
+        self._con.unregister("example")
+        profiles = profile_query(mapping, actions, "measured")
+        self._con.execute(f"PREPARE own_facts AS INSERT INTO own {query}")
+        self._con.execute(
+            f"""PREPARE profiles AS WITH measured AS (
+                FROM edited JOIN own USING (_order) WHERE sequence_id IS NOT NULL) {profiles}"""
+        )
+
+    def measure(self, events: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return events of whole actors with their facts, and the profiles of their sequences.
+
+        Facts of scope `log` stay as they are in `events`. Events without a ``sequence_id`` are an
+        actor's history: they count for the facts of others and are not returned.
+
+        Returns
+        -------
+        The events in their order, and a row per sequence: sequence_id and the facts of scope
+        `sequence`.
+        """
+        with self._lock:
+            for table in ("edited", "own"):
+                self._con.execute(f"TRUNCATE {table}")
+            self._con.append("edited", self._as_given(events), by_name=True)
+            self._con.execute("EXECUTE own_facts")
+            own = to_frame(self._con.execute("FROM own ORDER BY _order"))
+            profiles = self._con.execute("EXECUTE profiles").df()
+        measured = events.assign(**{name: own[name].to_numpy() for name in self._own})
+        return measured[measured[Column.SEQUENCE].notna()].reset_index(drop=True), profiles
+
+    def _as_given(self, events: pd.DataFrame) -> pd.DataFrame:
+        times = naive(events[Column.TIME])
+        return events[self._given].assign(**{Column.TIME: times}, _order=range(len(events)))
