@@ -4,7 +4,7 @@ A surrogate learns the log odds of the score from the sampled coalitions: kernel
 in which coalitions that differ in few players are alike. Its Shapley values cost nothing to sample,
 and kernel SHAP adds those of what it misses (Witter, Liu & Musco, "Regression-adjusted Monte Carlo
 estimators for Shapley values", NeurIPS 2025, with trees where this has a kernel). At equal
-evaluations its error was a quarter of that of kernel SHAP alone; see ``benchmarks/explain.py``.
+evaluations its error is a quarter to a half of that of kernel SHAP alone (`benchmarks.explain`).
 """
 
 from typing import Final
