@@ -52,6 +52,8 @@ NOTE: Final = (
     "change."
 )
 
+EXPLAINED: Final = 10  # cases, so that nobody waits long for the first look
+
 Progress = Callable[[float, str], None]
 
 
@@ -74,7 +76,11 @@ def load_demonstration(home: Home, progress: Progress = lambda share, text: None
         home, scorer, dataset_id, progress=lambda share, text: progress(0.3 + 0.3 * share, text)
     )
     explain_queue(
-        home, scorer, dataset_id, progress=lambda share, text: progress(0.6 + 0.4 * share, text)
+        home,
+        scorer,
+        dataset_id,
+        first=EXPLAINED,
+        progress=lambda share, text: progress(0.6 + 0.4 * share, text),
     )
     return {"dataset": dataset_id, "model": model_id, "run": run.id}
 

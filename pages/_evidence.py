@@ -68,7 +68,7 @@ def draw_why(dataset_id: str, events: pd.DataFrame, why: Explanation) -> None:
     figure = attribution.by_token((joined["words"] + several).tolist(), joined["value"].tolist())
     st.plotly_chart(figure, key="by-token", config=CHART)
     _draw_heat_map(dataset_id, why, names)
-    st.caption("This says what moved the score, not what made the actor act.")
+    st.caption(f"This says what moved the score, not what made the actor act. {_how(why)}")
 
 
 def _draw_heat_map(dataset_id: str, why: Explanation, names: list[str]) -> None:
@@ -119,3 +119,13 @@ def draw_history(every: pd.DataFrame, theirs: pd.DataFrame) -> None:
     columns = [Column.SCORE, Column.EVENTS, Column.AMOUNT, Column.FIRST, Column.LAST]
     shown = theirs[columns].sort_values(Column.SCORE, ascending=False).dropna(axis=1, how="all")
     st.dataframe(shown, hide_index=True, column_config=HISTORY)
+
+
+def _how(why: Explanation) -> str:
+    """Say how the shares were found, and how far they can be relied on."""
+    said = f"From {why['evaluations']:,} scores; the parts miss the score by {why['error']:.0e}."
+    if why["stability"] < 1:
+        said += f" Rank correlation of the events with a second sample: {why['stability']:.2f}."
+    if why["pruned"]:
+        said += f" The first {why['pruned']} events hardly matter: they share one value evenly."
+    return said

@@ -17,9 +17,9 @@ from core.explain.surrogate import sampled_values
 
 EXACT: Final = 12  # players of whom all coalitions are scored ...
 EXACT_POSITIONS: Final = 64_000  # ... where they take no more positions of the encoder
-LEAST: Final = 256  # coalitions of a sample
+LEAST: Final = 512  # coalitions of a sample
 MOST_PER_PLAYER: Final = 64
-STABLE: Final = 0.98  # rank correlation at which a sample is large enough
+STABLE: Final = 0.95  # rank correlation at which a sample is large enough
 NEGLIGIBLE: Final = 0.001  # of the score; halves that differ by no more need no larger sample
 
 
@@ -104,7 +104,7 @@ def sampled(
         near = float(np.abs(one - other).max()) <= NEGLIGIBLE
         if stability >= STABLE or near or len(known) >= most:
             return Values(values, stability)
-        size = min(len(known), most - len(known))  # twice as many in all
+        size = min(3 * len(known), most - len(known))  # the first estimate is for the eye
 
 
 def _unknown(halves: tuple[_Sample, _Sample], known: dict[bytes, float]) -> Coalitions:

@@ -25,8 +25,8 @@ from core.model.encoder import POSITIVE
 from core.scoring.engine import Scorer
 
 EXACT_WITHIN = 1e-5  # how far base value and shares may miss the score
-MOST_TOKENS = 4_000_000  # of coalitions scored in one call: some hundred megabytes
-TOGETHER = 32  # sequences whose coalitions share a call
+MOST_TOKENS = 1_000_000  # of coalitions scored in one call: some tens of megabytes
+TOGETHER = 16  # sequences whose coalitions share a call
 
 Reads = npt.NDArray[np.bool_]  # (T,): tokens that can move the score
 Steps = Generator[Hidden, Floats, "Attribution"]

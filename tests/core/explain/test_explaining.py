@@ -1,10 +1,12 @@
 import pytest
+from sqlalchemy import update
 
 from core.batch import Batch
 from core.errors import NotFound
-from core.explain.explaining import Explanation, explain_sequence
+from core.explain.explaining import Explanation, explain_queue, explain_sequence
 from core.logs.frames import read_events, read_sequences
 from core.scoring.engine import Scorer
+from core.store import cases, explanations
 from core.store.home import Home
 
 
@@ -37,6 +39,34 @@ def test_an_explanation_is_computed_once_and_reads_back_the_same(seeded_home: Ho
     first = explain_sequence(seeded_home, scorer, "small", sequence_id)
     assert Explanation.from_dict(first.to_dict()) == first
     assert explain_sequence(seeded_home, scorer, "small", sequence_id) == first
+
+
+def test_the_first_cases_of_the_queue_are_explained_in_advance(seeded_home: Home) -> None:
+    scorer = Scorer.load(seeded_home.model_dir("finetuned"))
+    shares: list[float] = []
+    explain_queue(
+        seeded_home, scorer, "small", first=3, progress=lambda share, _: shares.append(share)
+    )
+    assert shares[-1] == 1.0
+    with seeded_home.engine.connect() as con:
+        ids = cases.queue(con, "small")["sequence_id"]
+        stored = [explanations.get(con, "finetuned", "small", one) for one in ids.head(4)]
+    assert [found is not None for found in stored] == [True, True, True, False]
+    for sequence_id, found in zip(ids.head(3), stored, strict=False):
+        assert found is not None
+        assert found["error"] <= 1e-5
+        events = read_events(seeded_home, "small", sequences=[sequence_id])
+        assert len(found["events"]) == len(events)
+
+
+def test_an_explanation_told_in_older_words_is_computed_anew(seeded_home: Home) -> None:
+    scorer = Scorer.load(seeded_home.model_dir("finetuned"))
+    sequence_id, _ = first_batch(seeded_home, scorer)
+    key = ("finetuned", "small", sequence_id)
+    with seeded_home.engine.begin() as con:
+        explanations.put(con, *key, {"reasons": []})
+        con.execute(update(explanations.explanations).values(explanation={"version": 1}))
+    assert explain_sequence(seeded_home, scorer, "small", sequence_id).reasons
 
 
 def test_reasons_are_short_sentences_ordered_by_strength(seeded_home: Home) -> None:
