@@ -19,6 +19,8 @@ from pages._evidence import (
     draw_trust,
     draw_why,
 )
+from pages._scenarios import scenario_in_url
+from pages._whatif import draw_whatif
 
 
 def case_in_url() -> Case | None:
@@ -76,12 +78,14 @@ with main:
     facts[3].metric("Actor's amount", "none" if case.amount is None else f"{case.amount:,.2f}")
 
     look_at = covered_sequences(case)
+    scenario = scenario_in_url(case, look_at)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = look_at[0]
+        chosen = look_at[0] if scenario is None else scenario.sequence_id
         if len(look_at) > 1:
             chosen = st.selectbox(
                 "Sequence",
                 look_at,
+                index=look_at.index(chosen),
                 format_func=lambda i: f"{look_at.index(i) + 1} of {len(look_at)}, {scores[i]:.3f}",
                 key=f"sequence-{case.id}",
                 width=200,
@@ -107,11 +111,15 @@ with main:
     except SpoorError as error:
         st.warning(f"No explanation: {text(str(error))}")
 
-    tab_events, tab_why, tab_history = st.tabs(["Events", "Why", "History"])
+    names = ["Events", "Why", "What-if", "History"]
+    tab = "Events" if scenario is None else "What-if"
+    tab_events, tab_why, tab_whatif, tab_history = st.tabs(names, default=tab)
     with tab_events:
         draw_events(case.dataset_id, events, why)
     with tab_why:
         if why is not None:
             draw_why(why)
+    with tab_whatif:
+        draw_whatif(case, model, events, threshold, why)
     with tab_history:
         draw_history(every, theirs)
