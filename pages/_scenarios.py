@@ -46,19 +46,22 @@ def draw_scenarios(case: Case, sequence_id: str, bench: Bench, key: str) -> None
                 type="tertiary",
             )  # fmt: skip
     if bench.edits and not any(Edits.model_validate(one.edits) == bench.edits for one in kept):
-        row = st.container(horizontal=True, vertical_alignment="bottom")
-        with st.form(f"whatif-save-{key}", border=False), row:
-            name = st.text_input(
-                    "Name", key=f"whatif-name-{key}", max_chars=scenarios.LONGEST_NAME,
-                    placeholder="slower, without the three orders ...",
-                )  # fmt: skip
-            if st.form_submit_button("Save scenario", icon=":material/save:"):
-                _save(case, sequence_id, bench, name)
+        form = st.form(f"whatif-save-{key}", border=False)
+        with form, st.container(horizontal=True, vertical_alignment="bottom"):
+            st.text_input(
+                "Name", key=f"whatif-name-{key}", max_chars=scenarios.LONGEST_NAME,
+                placeholder="slower, without the three orders ...",
+            )  # fmt: skip
+            st.form_submit_button(
+                "Save scenario", icon=":material/save:", on_click=_on_save,
+                args=(case, sequence_id, bench, key),
+            )  # fmt: skip
     elif st.query_params.get("scenario"):
         st.caption("The address of this page opens the scenario for a colleague.")
 
 
-def _save(case: Case, sequence_id: str, bench: Bench, name: str) -> None:
+def _on_save(case: Case, sequence_id: str, bench: Bench, key: str) -> None:
+    name = st.session_state.get(f"whatif-name-{key}") or ""
     edits = bench.edits.model_dump(mode="json")
     try:
         with home().engine.begin() as con:
@@ -66,11 +69,10 @@ def _save(case: Case, sequence_id: str, bench: Bench, name: str) -> None:
                 con, case.dataset_id, sequence_id, name=name, analyst=analyst(), edits=edits
             )
     except SpoorError as error:
-        st.warning(text(str(error)), icon=":material/block:")
+        st.toast(text(str(error)), icon=":material/block:")
         return
     bench.scenario = str(scenario_id)
     st.query_params.update(case=str(case.id), scenario=str(scenario_id))
-    st.rerun(scope="fragment")
 
 
 def _on_open(bench: Bench, scenario: Scenario) -> None:

@@ -60,9 +60,14 @@ def _searched(
 
 @st.fragment
 def draw_whatif(
-    case: Case, model: Model, events: pd.DataFrame, threshold: float, why: Explanation | None
+    case: Case,
+    model: Model,
+    events: pd.DataFrame,
+    score: float,
+    threshold: float,
+    why: Explanation | None,
 ) -> None:
-    """Draw the table, and what the sequence in it would score."""
+    """Draw the events in a table to edit, and what they would score."""
     sequence_id = str(events[Column.SEQUENCE].iloc[0])
     key = f"{case.run_id}-{sequence_id}"
     bench: Bench = st.session_state.setdefault(f"whatif-{key}", Bench())
@@ -74,13 +79,35 @@ def draw_whatif(
         "Change, delete or add events. Type 2.5 under *event* to put one between 2 and 3; without "
         "a time it gets one between its neighbours'."
     )
-    answer = st.container()
+    top = st.container()  # drawn last, but above the table, which must not move under the hand
     edited = _draw_table(case.dataset_id, bench, events, key)
     if edited != bench.edits:
         bench.take(edited)
     _draw_steps(bench, key)
-    with answer:
-        _draw_answer(case, model, bench, events, threshold, why)
+    path = (str(home().path), model.id, case.run_id, sequence_id)
+    try:
+        if bench.edits:
+            experiment = _experiment(*path)
+            found = experiment.run(bench.edits)
+            with top:
+                _draw_score(found.before, found.score, threshold)
+            if found.warnings:
+                st.warning("  \n".join(map(text, found.warnings)), icon=":material/warning:")
+            _draw_change(experiment, found, bench.edits, why, model)
+        else:
+            with top:
+                _draw_score(score, score, threshold)
+        if bench.searched:
+            answer = _searched(_experiment(*path), str(path), threshold, why)
+            _draw_search(bench, len(events), answer)
+        else:
+            st.button(
+                "Find what would clear it", key=f"whatif-search-{sequence_id}",
+                icon=":material/manage_search:", on_click=_on_search, args=(bench,),
+            )  # fmt: skip
+    except SpoorError as error:
+        with top:
+            st.warning(text(str(error)), icon=":material/block:")
     draw_scenarios(case, sequence_id, bench, key)
 
 
@@ -132,53 +159,24 @@ def _draw_steps(bench: Bench, key: str) -> None:
         )  # fmt: skip
 
 
-def _draw_answer(
-    case: Case,
-    model: Model,
-    bench: Bench,
-    events: pd.DataFrame,
-    threshold: float,
-    why: Explanation | None,
-) -> None:
-    """Draw the score now and before, what is odd, and what else would clear the case."""
-    sequence_id = str(events[Column.SEQUENCE].iloc[0])
-    key = (str(home().path), model.id, case.run_id, sequence_id)
-    try:
-        if bench.edits:
-            experiment = _experiment(*key)
-            found = experiment.run(bench.edits)
-            _draw_score(found, threshold)
-            _draw_change(experiment, found, bench.edits, why, model)
-        elif not bench.searched:
-            st.button(
-                "Find what would clear it", key=f"whatif-search-{sequence_id}",
-                icon=":material/manage_search:", on_click=_on_search, args=(bench,),
-            )  # fmt: skip
-        if bench.searched:
-            _draw_search(bench, len(events), _searched(_experiment(*key), str(key), threshold, why))
-    except SpoorError as error:
-        st.warning(text(str(error)), icon=":material/block:")
-
-
 def _on_search(bench: Bench) -> None:
     bench.searched = True
 
 
-def _draw_score(found: "WhatIf", threshold: float) -> None:
-    passes = found.score < threshold
-    now, before, word = st.columns([1, 1, 3], vertical_alignment="center")
-    colour: Any = "orange" if found.difference > 0 else "violet"
-    now.metric("Score now", f"{found.score:.3f}", signed(found.difference), delta_color=colour)
-    before.metric("Before", f"{found.before:.3f}")
-    word.markdown(
-        f"**{'It would pass' if passes else 'It stays flagged'}**: "
-        f"{'below' if passes else 'at or above'} the threshold of {threshold:.3f}."
-        if found.before >= threshold
-        else f"**{'It still passes' if passes else 'It would be flagged'}**: the threshold is "
-        f"{threshold:.3f}."
-    )
-    if found.warnings:
-        st.warning("  \n".join(map(text, found.warnings)), icon=":material/warning:")
+def _draw_score(before: float, now: float, threshold: float) -> None:
+    passes, passed = now < threshold, before < threshold
+    number, was, word = st.columns([1, 1, 3], vertical_alignment="top")
+    moved = now - before
+    colour: Any = "orange" if moved > 0 else "violet"
+    delta = signed(moved) if moved else "no change"
+    number.metric("Score now", f"{now:.3f}", delta, delta_color=colour if moved else "gray")
+    was.metric("Before", f"{before:.3f}")
+    if passes == passed:
+        said = "It passes" if passes else "It is flagged"
+    else:
+        said = "It would pass" if passes else "It would be flagged"
+    side = "below" if passes else "at or above"
+    word.markdown(f"**{said}**: {side} the threshold of {threshold:.3f}.")
 
 
 def _draw_change(

@@ -120,6 +120,6 @@ with main:
         if why is not None:
             draw_why(why)
     with tab_whatif:
-        draw_whatif(case, model, events, threshold, why)
+        draw_whatif(case, model, events, float(scores[chosen]), threshold, why)
     with tab_history:
         draw_history(every, theirs)

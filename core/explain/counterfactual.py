@@ -315,8 +315,8 @@ def events_in_words(events: pd.DataFrame, one: str, several: str) -> str:
             counted(number, action) if plain else f"{number} × {action}"
             for action, number in counts.most_common(3)
         ]
-        rest = len(counts) - len(named)
-        more = [f"{rest} other kinds"] if rest > 1 else ["1 other kind"] if rest else []
+        rest = len(events) - sum(number for _, number in counts.most_common(3))
+        more = [counted(rest, "other")] if rest else []
         said = f"{several} {len(events)} events ({', '.join([*named, *more])})"
     times = events[Column.TIME]
     if times.notna().all():

@@ -165,7 +165,7 @@ def events(*actions: str, seconds: int = 20) -> pd.DataFrame:
         (events("add_to_cart"), "this event (add_to_cart)"),
         (events("加购", "加购"), "these 2 events (2 × 加购) in 20 s"),
         (events("a", "b", "c", "d", "e"),
-         "these 5 events (1 a, 1 b, 1 c, 2 other kinds) in 80 s"),
+         "these 5 events (1 a, 1 b, 1 c, 2 others) in 80 s"),
         (events("order", "order").assign(ts=pd.NaT), "these 2 orders"),
     ],
 )  # fmt: skip
