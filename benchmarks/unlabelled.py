@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from benchmarks.reviewers import run
+from benchmarks.learning import run
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "hdfs_sessions"
 QUANTILE = 0.998  # of the training scores; chosen on a part of the training sessions

@@ -89,10 +89,27 @@ class Field:
             return self.words.replace("{value}", "a rare value")
         if self.kind in ("category", "entity", "text"):
             return self.words.replace("{value}", value[1:])
-        if self.kind == "ratio" and self.name.endswith("_share"):
+        return _plain(self.words.replace("{value}", self.spoken(token)))
+
+    def spoken(self, token: str) -> str:
+        """Say the value of a token; empty if it is missing."""
+        value = token.removeprefix(self.name)
+        if value == "=missing":
+            return ""
+        if self._is_share:
             value = _as_percent(value)
-        spoken = value.lstrip("=~").replace(">=", "at least ").replace("<", "under ")
-        return _plain(self.words.replace("{value}", spoken))
+        return value.lstrip("=~").replace(">=", "at least ").replace("<", "under ")
+
+    def edge(self, number: int, *, last: bool = False) -> str:
+        """Say an edge between bins: the first value above it or, of a count, the `last` below."""
+        value = self.edges[number] - (last and self.kind == "count")
+        if self.kind == "seconds":
+            return _duration(value)
+        return f"{value * 100:g} %" if self._is_share else _number(value)
+
+    @property
+    def _is_share(self) -> bool:
+        return self.kind == "ratio" and self.name.endswith("_share")
 
     def encode(self, column: pd.Series) -> Ids:
         """Return ids within the field of a column's values (not for relative and text fields)."""

@@ -1,5 +1,6 @@
-"""Names of the canonical columns: the only place where they are spelled."""
+"""Names of canonical columns and of schemes of abuse: the only place where they are spelled."""
 
+import re
 from typing import Final
 
 
@@ -21,6 +22,8 @@ class Column:
     LAST: Final = "last_ts"
     PARTITION: Final = "partition"
     SCORE: Final = "score"  # in [0, 1]
+    LIKELY_SCHEME: Final = "likely_scheme"  # what the model would call it, if it is abuse
+    LIKELY_SHARE: Final = "likely_share"  # how sure it is of that, in [0, 1]
 
 
 class Trust:
@@ -33,6 +36,32 @@ class Trust:
     CUT: Final = "was_cut"  # one part of a sequence longer than max_events
 
     COLUMNS: Final = (MISSING, LATE, REPEATED, OUTLIERS, CUT)
+
+
+OTHER_SCHEME: Final = "other"
+LONGEST_SCHEME: Final = 40  # characters of a name
+SCHEMES: Final = {  # name -> in words; others may be named too
+    "fake_orders": "Fake orders",
+    "click_farm": "Click farm",
+    "scraper": "Bot or price scraper",
+    "review_spam": "Review spam",
+    "coupon_abuse": "Coupon abuse",
+    "price_manipulation": "Price manipulation",
+    "account_takeover": "Account takeover",
+    OTHER_SCHEME: "Something else",
+}
+
+
+def scheme_words(name: str) -> str:
+    """Say the name of a scheme."""
+    return SCHEMES.get(name, name.replace("_", " ").capitalize())
+
+
+def scheme_name(words: str) -> str:
+    """Return the name of the scheme that somebody calls `words`."""
+    plain = re.sub(r"\W+", "_", words.strip().lower()).strip("_")
+    known = {re.sub(r"\W+", "_", said.lower()): name for name, said in SCHEMES.items()}
+    return known.get(plain, plain)
 
 
 DEFAULT_ACTION: Final = "event"  # the action of a log that has no action column

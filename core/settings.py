@@ -6,9 +6,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """``SPOOR_HOME`` and ``SPOOR_DATABASE_URL``; the database defaults to SQLite in the home."""
+    """``SPOOR_HOME``, ``SPOOR_DATABASE_URL`` (default: SQLite in the home) and ``SPOOR_DEVICE``."""
 
     model_config = SettingsConfigDict(env_prefix="SPOOR_")
 
     home: Path = Path(".spoor")
     database_url: str | None = None
+    device: str | None = None  # cpu, cuda or cuda:1; None: the GPU if there is one

@@ -24,7 +24,7 @@ BEAT: Final = 5.0  # seconds between signs of life
 TOLD: Final = 0.3  # seconds between two reports of progress
 IDLE: Final = 900.0  # seconds without work after which a worker started by a page ends
 NICENESS: Final = 10  # so that a click in the page never waits for a batch
-SETTINGS: Final = ("seed", "epochs", "backbone", "method")  # of a training, that a page may set
+SETTINGS: Final = ("seed", "epochs", "backbone", "method", "adversarial")  # a page may set these
 ROOT: Final = Path(__file__).parent.parent
 
 

@@ -13,6 +13,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from core.charts.look import duration
 from core.errors import SpoorError
+from core.schema import scheme_words
 from core.settings import Settings
 from core.store import datasets, explanations, jobs
 from core.store.datasets import Dataset
@@ -61,8 +62,14 @@ def analyst() -> str:
 
 
 def scorer(model_id: str) -> "Scorer":
-    """Return the resident model, loaded once per process and shared by everybody."""
-    return _load(home().model_dir(model_id))
+    """Return the resident model, loaded once per process and shared by everybody.
+
+    Whoever asks it waits for the answer, so it goes before explanations and runs.
+    """
+    loaded = _load(home().model_dir(model_id))
+    from core.scoring.resident import Priority
+
+    return loaded.at(Priority.CLICK)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model (some seconds, once) ...")
@@ -79,8 +86,10 @@ def explain(model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any]:
     if stored is not None:
         return stored
     from core.explain.explaining import explain_sequence
+    from core.scoring.resident import Priority
 
-    return explain_sequence(home(), scorer(model_id), dataset_id, sequence_id).to_dict()
+    asked = scorer(model_id).at(Priority.EXPLANATION)
+    return explain_sequence(home(), asked, dataset_id, sequence_id).to_dict()
 
 
 @contextmanager
@@ -143,6 +152,13 @@ def open_case(case_id: int) -> NoReturn:
 def score_word(model: Model) -> str:
     """Say what a model's number is: without labels it is no probability."""
     return "unusualness" if model.kind == "unusualness" else "probability of abuse"
+
+
+def most_like(scheme: str | None, share: float | None) -> str:
+    """Say which kind of abuse a case is most like; nothing if the model tells none apart."""
+    if scheme is None or pd.isna(scheme) or share is None or pd.isna(share):
+        return ""
+    return f"{scheme_words(scheme).lower()} ({100 * share:.0f} %)"
 
 
 def ago(moment: datetime | pd.Timestamp | None) -> str:

@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import SpoorError
-from core.review.deciding import DECISIONS, SCHEMES, covered_sequences, decide, undo
+from core.review.deciding import DECISIONS, covered_sequences, decide, undo
+from core.schema import SCHEMES
 from core.store import cases
 from core.store.cases import Case
-from pages._common import ago, analyst, home, text
+from pages._common import ago, analyst, home, most_like, text
 
 KEYS = {"confirmed": "A", "legitimate": "X", "unclear": "U"}
 
@@ -38,6 +39,8 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
             disabled=decided,
             width="stretch",
         )
+    if guess := most_like(case.likely_scheme, case.likely_share):
+        st.caption(f"Most like: {text(guess)}")
     st.selectbox(
         "Scheme, if it is abuse",
         list(SCHEMES),

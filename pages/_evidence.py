@@ -1,19 +1,21 @@
-"""What a case shows: timeline, reasons, how the score adds up, events, history."""
+"""What a case shows beside its timeline: reasons, how the score adds up, events, history."""
 
 from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from core.charts import attribution
-from core.charts.look import duration, plain, signed
-from core.charts.timeline import timeline
-from core.logs.frames import read_mapping
+from core.charts.heat_map import heat_map
+from core.charts.look import duration, signed
+from core.charts.waterfall import waterfall
+from core.explain.naming import fact_words, in_words
+from core.logs.frames import actions, read_mapping
 from core.logs.mapping import extra_columns
 from core.logs.trust import low_trust
 from core.schema import Column
 from pages._common import CHART, home, text
+from pages._timeline import Explanation, event_names
 
 MOST_ROWS = 12  # before the table scrolls
 _WHEN = "D MMM YYYY HH:mm:ss"
@@ -25,30 +27,6 @@ HISTORY = {
     Column.SCORE: st.column_config.NumberColumn(format="%.3f"),
     Column.AMOUNT: st.column_config.NumberColumn(format="%,.2f"),
 }
-ABUSE = ("towards abuse", "towards normal")
-UNUSUALNESS = ("towards unusual", "towards usual")
-Explanation = dict[str, Any]  # as `Explanation.to_dict` makes it
-
-
-def draw_timeline(
-    place: DeltaGenerator,
-    events: pd.DataFrame,
-    why: Explanation | None,
-    *,
-    by_time: bool,
-    unusualness: bool,
-) -> None:
-    """Draw the timeline, grey as long as the explanation is not there."""
-    parts = [] if why is None else why["events"]
-    figure = timeline(
-        events,
-        by_time=by_time,
-        values=[part["value"] for part in parts] or None,
-        details=[_strongest(part) for part in parts] or None,
-        poles=UNUSUALNESS if unusualness else ABUSE,
-    )
-    key = "timeline" if parts else "timeline-grey"
-    place.plotly_chart(figure, key=key, config=CHART, alt="Timeline of the actor's events")
 
 
 def draw_trust(sequence: "pd.Series[Any]") -> None:
@@ -68,7 +46,7 @@ def draw_reasons(why: Explanation) -> None:
     st.markdown("  \n".join(lines))
 
 
-def draw_why(why: Explanation) -> None:
+def draw_why(dataset_id: str, events: pd.DataFrame, why: Explanation) -> None:
     """Draw how base value, whole sequence and events add up to the score."""
     by_event = sum(part["value"] for part in why["events"])
     whole = why["profile"]["value"]
@@ -77,10 +55,11 @@ def draw_why(why: Explanation) -> None:
         f"**{whole:+.4f}**, {len(why['events'])} events **{by_event:+.4f}**: together "
         f"**{why['base_value'] + whole + by_event:.4f}**. The score is **{why['score']:.4f}**."
     )
+    names = event_names(events)
+    figure = waterfall(why["base_value"], whole, [part["value"] for part in why["events"]], names)
+    st.plotly_chart(figure, key="waterfall", config=CHART)
+    st.markdown("**What counted, over all events**")
     parts = [why["profile"], *why["events"]]
-    names = ["whole sequence", *(f"event {number}" for number in range(1, len(parts)))]
-    figure = attribution.by_event(names, [part["value"] for part in parts])
-    st.plotly_chart(figure, key="by-event", config=CHART)
     tokens = pd.DataFrame([token for part in parts for token in part["tokens"]])
     joined = tokens.groupby("token", sort=False).agg(
         value=("value", "sum"), words=("words", "first"), times=("value", "size")
@@ -88,7 +67,24 @@ def draw_why(why: Explanation) -> None:
     several = joined["times"].map(lambda times: f" ({times} times)" if times > 1 else "")
     figure = attribution.by_token((joined["words"] + several).tolist(), joined["value"].tolist())
     st.plotly_chart(figure, key="by-token", config=CHART)
+    _draw_heat_map(dataset_id, why, names)
     st.caption("This says what moved the score, not what made the actor act.")
+
+
+def _draw_heat_map(dataset_id: str, why: Explanation, names: list[str]) -> None:
+    words = fact_words(read_mapping(home(), dataset_id), actions(home(), dataset_id))
+    tokens = pd.DataFrame(
+        [
+            {"event": number, "fact": in_words(token["token"], words), **token}
+            for number, part in enumerate(why["events"], start=1)
+            for token in part["tokens"]
+        ]
+    )
+    if tokens.empty:
+        return
+    st.markdown("**Which fact of which event**")
+    figure = heat_map(tokens, events=len(names), names=names)
+    st.plotly_chart(figure, key="heat-map", config=CHART)
 
 
 def draw_events(dataset_id: str, events: pd.DataFrame, why: Explanation | None) -> None:
@@ -123,8 +119,3 @@ def draw_history(every: pd.DataFrame, theirs: pd.DataFrame) -> None:
     columns = [Column.SCORE, Column.EVENTS, Column.AMOUNT, Column.FIRST, Column.LAST]
     shown = theirs[columns].sort_values(Column.SCORE, ascending=False).dropna(axis=1, how="all")
     st.dataframe(shown, hide_index=True, column_config=HISTORY)
-
-
-def _strongest(part: dict[str, Any]) -> str:
-    tokens = sorted(part["tokens"], key=lambda token: -abs(token["value"]))[:4]
-    return "<br>".join(f"{plain(t['words'], 70)} {signed(t['value'])}" for t in tokens)

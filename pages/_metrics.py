@@ -5,7 +5,15 @@ from typing import Any
 import streamlit as st
 
 from core.charts import judgement
-from core.govern.wording import METRICS, against, baseline_name, early, repeats
+from core.govern.wording import (
+    METRICS,
+    against,
+    baseline_name,
+    early,
+    repeats,
+    scheme_table,
+    schemes,
+)
 from pages._common import CHART, text
 
 FEW = 5  # held-out units of a class; below that a figure says nothing
@@ -43,7 +51,8 @@ def reports_of(model_id: str, metrics: dict[str, Any]) -> dict[str, dict[str, An
 def draw_judgement(model_id: str, metrics: dict[str, Any]) -> None:
     """Draw a model beside every baseline on the same held-out units."""
     st.subheader(f"{text(model_id)} on its held-out units")
-    beside, curves, calibration = st.tabs(["Beside simpler methods", "Curves", "Calibration"])
+    named = ["Beside simpler methods", "Curves", "Calibration", "Kinds of abuse"]
+    beside, curves, calibration, kinds = st.tabs(named)
     with beside:
         draw_baselines(model_id, metrics)
     with curves:
@@ -58,9 +67,27 @@ def draw_judgement(model_id: str, metrics: dict[str, Any]) -> None:
             st.caption("On the dotted line a score of 0.7 means that 7 of 10 such cases are abuse.")
         else:
             st.caption("This score is no probability, so there is nothing to hold it against.")
+    with kinds:
+        draw_schemes(metrics)
     for sentence in (early(metrics.get("early_detection")), *repeats(metrics["repeats"])):
         if sentence:
             st.caption(sentence)
+
+
+def draw_schemes(metrics: dict[str, Any]) -> None:
+    """Draw how well a model says which kind of abuse it is."""
+    for sentence in schemes(metrics):
+        st.markdown(text(sentence))
+    if found := scheme_table(metrics.get("schemes", {})):
+        st.dataframe(found, hide_index=True)
+        st.caption(
+            "Found: the share at or above the threshold. With few held out, look at the interval."
+        )
+    elif "scheme_labels" not in metrics:
+        st.caption(
+            "Nobody has named a kind of abuse. Choose one with your verdicts, or attach labels "
+            "with a column of kinds: the next training learns to tell them apart."
+        )
 
 
 def draw_baselines(model_id: str, metrics: dict[str, Any]) -> None:

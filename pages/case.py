@@ -15,11 +15,12 @@ from pages._evidence import (
     draw_events,
     draw_history,
     draw_reasons,
-    draw_timeline,
     draw_trust,
     draw_why,
 )
 from pages._scenarios import scenario_in_url
+from pages._similar import draw_similar
+from pages._timeline import draw_timeline, known_prefixes, score_prefixes
 from pages._whatif import draw_whatif
 
 
@@ -43,6 +44,10 @@ def sequences_of(run_id: str, dataset_id: str, actor_id: str) -> pd.DataFrame:
     sequences = read_sequences(home(), dataset_id)
     theirs = sequences[sequences["actor_id"] == actor_id]
     return theirs.merge(read_scores(home(), run_id), on=["sequence_id", "actor_id"])
+
+
+def _to_whatif(case: Case) -> None:
+    st.session_state[f"tabs-{case.id}"] = "What-if"
 
 
 begin()
@@ -94,6 +99,9 @@ with main:
             events = read_events(home(), case.dataset_id, sequences=[chosen])
         timed = bool(events["ts"].notna().all())
         st.caption(f"Scored by {text(model.id)} in {text(case.dataset_id)}", width="stretch")
+        st.button(
+            "What-if", key=f"whatif-{case.id}", shortcut="W", on_click=_to_whatif, args=(case,)
+        )
         axis = st.segmented_control(
             "Axis", ["Real time", "In order"] if timed else ["In order"], required=True,
             default="Real time" if timed else "In order", key="axis", label_visibility="collapsed",
@@ -101,25 +109,41 @@ with main:
     draw_trust(theirs[theirs["sequence_id"] == chosen].iloc[0])
     place = st.empty()
     how = {"by_time": axis == "Real time", "unusualness": model.kind == "unusualness"}
-    draw_timeline(place, events, None, **how)
+    scored = (model.id, case.dataset_id, chosen, threshold)
+    draw_timeline(place, events, None, {}, **how)
     why = None
     try:
         with st.spinner("Working out why (the first time takes some seconds) ..."):
             why = explain(model.id, case.dataset_id, chosen)
-        draw_timeline(place, events, why, **how)
+        draw_timeline(place, events, why, known_prefixes(scored), **how)
         draw_reasons(why)
     except SpoorError as error:
         st.warning(f"No explanation: {text(str(error))}")
 
-    names = ["Events", "Why", "What-if", "History"]
-    tab = "Events" if scenario is None else "What-if"
-    tab_events, tab_why, tab_whatif, tab_history = st.tabs(names, default=tab)
+    tab_events, tab_why, tab_whatif, tab_similar, tab_history = st.tabs(
+        ["Events", "Why", "What-if", "Similar", "History"],
+        default="Events" if scenario is None else "What-if",
+        key=f"tabs-{case.id}",
+        on_change="rerun",
+    )
     with tab_events:
         draw_events(case.dataset_id, events, why)
     with tab_why:
         if why is not None:
-            draw_why(why)
+            draw_why(case.dataset_id, events, why)
     with tab_whatif:
-        draw_whatif(case, model, events, float(scores[chosen]), threshold, why)
+        if tab_whatif.open:
+            draw_whatif(case, model, events, float(scores[chosen]), threshold, why)
+    with tab_similar:
+        if tab_similar.open and why is not None:
+            draw_similar(case, chosen, events, why, threshold)
     with tab_history:
         draw_history(every, theirs)
+
+if why is not None and not known_prefixes(scored):
+    try:
+        with main, st.spinner("Scoring the sequence after each of its events ..."):
+            score_prefixes(scored)
+        st.rerun()
+    except SpoorError as error:
+        main.caption(f"No score after each event: {text(str(error))}")

@@ -50,11 +50,16 @@ def draw_labels(dataset: Dataset) -> None:
         split = places[2].selectbox("Column of splits", columns, index=None, placeholder="none")
         units = ["actor", "session", "sequence"]
         unit = places[3].selectbox("About", units, index=None, placeholder="whatever matches best")
-        value = st.text_input("The value that means abuse", placeholder="1, true, yes ...")
+        what, kind = st.columns(2)
+        value = what.text_input("The value that means abuse", placeholder="1, true, yes ...")
+        scheme = kind.selectbox(
+            "Column of kinds of abuse", columns, index=None, placeholder="none",
+            help="Fake orders, coupon abuse ...: from five of each on, a model tells them apart.",
+        )  # fmt: skip
         if st.button("Attach", type="primary"):
             found = attach_labels(
                 home(), dataset.id, path, key=key, label=label, on=unit, positive=value or None,
-                split=split,
+                split=split, scheme=scheme,
             )  # fmt: skip
             st.success(
                 f"{found.attached:,} labels attached to {found.on}s, {found.unmatched:,} ids of "

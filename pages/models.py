@@ -9,6 +9,7 @@ from core.review import policy
 from core.store import datasets, models
 from core.store.models import Model
 from pages._common import ago, analyst, begin, enqueue, home, refusals, score_word, text
+from pages._engine import draw_engine
 from pages._jobs import show_running
 from pages._metrics import draw_judgement, held_out, too_few
 from pages._robustness import draw_robustness
@@ -114,3 +115,4 @@ names = {"id": "model", "dataset_id": "data set", "parent_id": "started from"}
 three = st.column_config.NumberColumn(format="%.3f")
 config: dict[str, Any] = {**names, **dict.fromkeys(["threshold", *SHOWN.values()], three)}
 st.dataframe(table[columns], hide_index=True, column_config=config, placeholder="")
+draw_engine()

@@ -10,6 +10,7 @@ from core.review import exporting, policy
 from core.scoring.cases import read_scores
 from core.store import cases, explanations, models
 from core.store.runs import Run
+from pages._asking import draw_asking
 from pages._common import (
     CHART,
     ago,
@@ -17,6 +18,7 @@ from pages._common import (
     begin,
     choose_dataset,
     home,
+    most_like,
     open_case,
     refusals,
     score_word,
@@ -29,6 +31,7 @@ COLUMNS = {
         "risk", min_value=0, max_value=1, format="%.3f", color=RISK, width=130
     ),
     "actor_id": st.column_config.TextColumn("actor", width=130),
+    "likely": st.column_config.TextColumn("most like", width=150),
     "reasons": st.column_config.TextColumn("why", width=330),
     "amount": st.column_config.NumberColumn("amount", format="%,.2f", width=95),
     "events": st.column_config.NumberColumn("events", format="localized", width=62),
@@ -74,9 +77,7 @@ def reasons_of(queue: pd.DataFrame) -> list[str]:
         for case in queue.head(WITH_REASONS).to_dict("records"):
             key = (case["model_id"], case["dataset_id"], case["sequence_id"])
             known = (explanations.get(con, *key) or {}).get("reasons", [])
-            towards = [
-                reason["text"].split(" (usual")[0] for reason in known if reason["value"] > 0
-            ]
+            towards = [reason["text"].split("; ")[0] for reason in known if reason["value"] > 0]
             found.append(" · ".join(towards[:2]))
     return found + [""] * (len(queue) - len(found))
 
@@ -108,6 +109,8 @@ if wanted:
     queue = queue[queue["actor_id"].str.contains(wanted, case=False, regex=False)]
 queue = queue.reset_index(drop=True)
 
+if shown == "Waiting":
+    draw_asking(dataset.id)
 with st.expander(f"Threshold {threshold:.3f}, scores of {model.id} from {ago(run.created_at)}"):
     draw_the_line(run, threshold, score_word(model))
 
@@ -119,9 +122,15 @@ else:
             "Start reviewing", type="primary", icon=":material/arrow_forward:", shortcut="N"
         ):
             open_case(int(queue["id"][0]))
-        st.caption(f"{len(queue):,} cases, highest first. Click a row to open it.")
-    table = queue.assign(queued=queue["created_at"].map(ago), reasons=reasons_of(queue))
+        asked = int(queue["source"].isin(cases.ASKED_FOR).sum())
+        first = f"first the {asked:,} to learn from, then " if asked and shown == "Waiting" else ""
+        st.caption(f"{len(queue):,} cases, {first}highest first. Click a row to open it.")
+    likely = [most_like(*one) for one in queue[["likely_scheme", "likely_share"]].to_numpy()]
+    table = queue.assign(
+        queued=queue["created_at"].map(ago), reasons=reasons_of(queue), likely=likely
+    )
     order = ["score", "actor_id", *([] if shown == "Waiting" else ["decision", "analyst"])]
+    order += ["likely"] if any(likely) else []
     order += ["reasons", "amount", "events", "last_ts", "queued"]
     picked = st.dataframe(
         table,

@@ -3,44 +3,19 @@
 import streamlit as st
 
 from core.charts.overview import curve, metric_comparison
-from core.errors import BadInput
-from core.logs.frames import read_sequences
-from core.model.units import MIN_LABELS, bags_of
+from core.model.units import MIN_LABELS
 from core.review import policy
-from core.review.deciding import class_counts
-from core.store import jobs, labels, models, verdicts
-from core.store.datasets import Dataset
+from core.store import jobs, models
 from core.store.jobs import Job
 from pages._common import CHART, ago, begin, choose_dataset, enqueue, home, refusals, text
 from pages._jobs import show_running
+from pages._known import draw_known
 from pages._metrics import held_out, reports_of
 from pages._outcome import ended_badly
 from pages._search import draw_search
 from pages._trainings import draw_trainings
 
 BACKBONES = ["behaviour-small", "behaviour-base"]
-
-
-def what_is_known(dataset: Dataset) -> tuple[bool, str | None]:
-    """Draw what a training would learn from; return whether there is any, and what forbids it."""
-    decided = class_counts(home(), dataset.id)
-    with home().engine.connect() as con:
-        outside = labels.counts(con, dataset.id)
-        given = labels.of_dataset(con, dataset.id), verdicts.of_dataset(con, dataset.id)
-    abuse, normal, unused, sequences = st.columns(4)
-    abuse.metric("Abuse", decided["confirmed"] + outside.get(True, 0), border=True,
-        help="Confirmed verdicts and outside labels")  # fmt: skip
-    normal.metric("Legitimate", decided["legitimate"] + outside.get(False, 0), border=True,
-        help="Legitimate verdicts and outside labels")  # fmt: skip
-    unused.metric("Unclear", decided["unclear"], border=True, help="Never trains")
-    sequences.metric("Sequences", f"{dataset.sequences:,}", border=True)
-    try:
-        bags = bags_of(read_sequences(home(), dataset.id), *given)
-        if bags is not None:
-            bags.check_trainable()
-    except BadInput as error:
-        return True, str(error)
-    return bags is not None, None
 
 
 def draw_result(job: Job) -> None:
@@ -91,7 +66,7 @@ def draw_next_step(model_id: str, dataset_id: str) -> None:
 begin("Train")
 dataset = choose_dataset()
 with refusals():
-    labelled, refused = what_is_known(dataset)
+    labelled, refused = draw_known(dataset)
 with home().engine.connect() as con:
     known = models.all_models(con)
     past = jobs.newest(con, "train")
@@ -120,6 +95,11 @@ with st.form("training", border=True):
     )  # fmt: skip
     rounds = epochs.number_input("Rounds", 1, 100, value=None, placeholder="default")
     number = seed.number_input("Seed", 0, value=0)
+    adversarial = st.checkbox(
+        "Also learn from perturbed copies", disabled=not labelled,
+        help="Takes about twice as long. On real reviewers it found 92 % of the abuse hidden among "
+        "as many normal events, instead of 36 %; without such an attack it was no better.",
+    )  # fmt: skip
     label = "Train a candidate" if labelled else "Pre-train on this log"
     sent = st.form_submit_button(
         label, type="primary", icon=":material/play_arrow:", disabled=refused is not None
@@ -128,6 +108,8 @@ if sent:
     arguments = {"dataset": dataset.id, "parent": parent, "seed": number, "epochs": rounds}
     if backbone != BACKBONES[0]:
         arguments["backbone"] = backbone
+    if adversarial:
+        arguments["adversarial"] = True
     enqueue("train", {name: value for name, value in arguments.items() if value is not None})
     st.rerun()
 

@@ -1,15 +1,22 @@
-"""The rivals of benchmarks do the same work."""
+"""Benchmarks can be run, and their rivals do the same work."""
 
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from core.logs.frames import read_events
 from core.logs.importing import import_log
 from core.store.home import Home
 
 importing = import_module("benchmarks.import")  # a keyword
+BENCHMARKS = sorted(file.stem for file in Path(importing.__file__ or "").parent.glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_finds_what_it_measures(name: str) -> None:
+    assert callable(import_module(f"benchmarks.{name}").main)
 
 
 def test_the_pandas_rival_computes_the_facts_that_spoor_computes(

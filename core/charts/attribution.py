@@ -1,4 +1,4 @@
-"""How a score came about: base value, then what each part added or took."""
+"""What moved a score most, part by part."""
 
 from collections.abc import Sequence
 
@@ -10,34 +10,11 @@ from core.charts import look
 MOST_BARS = 14
 
 
-def by_event(names: Sequence[str], values: Sequence[float]) -> go.Figure:
-    """Draw one bar per event, in order, the profile first."""
-    colours = [look.ABUSE if value > 0 else look.NORMAL for value in values]
-    figure = look.blank(height=240)
-    figure.add_bar(
-        x=list(range(len(values))),
-        y=list(values),
-        marker={"color": colours},
-        hovertext=[
-            f"{look.plain(n)}: {look.signed(v)}" for n, v in zip(names, values, strict=True)
-        ],
-        hoverinfo="text",
-    )
-    step = max(1, len(names) // 20)
-    figure.update_xaxes(
-        title="whole sequence, then event by event",
-        tickvals=[0, *range(step, len(names), step)],
-        ticktext=["all", *(str(number) for number in range(step, len(names), step))],
-    )
-    figure.update_yaxes(title="moved the score by", zeroline=True, zerolinecolor=look.INK)
-    return figure
-
-
-def by_token(names: Sequence[str], values: Sequence[float]) -> go.Figure:
+def by_token(names: Sequence[str], values: Sequence[float], *, most: int = MOST_BARS) -> go.Figure:
     """Draw the parts that moved the score most, the rest joined so that the bars still add up."""
     order = np.argsort(-np.abs(np.asarray(values, dtype=float)), kind="stable")
-    shown = [int(index) for index in order[:MOST_BARS]]
-    rest = [int(index) for index in order[MOST_BARS:]]
+    shown = [int(index) for index in order[:most]]
+    rest = [int(index) for index in order[most:]]
     labels = [names[index] for index in shown]
     heights = [float(values[index]) for index in shown]
     if rest:

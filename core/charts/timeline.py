@@ -1,6 +1,6 @@
 """The timeline: what one actor did, when, how much, and which events moved the score."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.charts import axis, look
+from core.charts import axis, look, score_line
 from core.charts.axis import Floats, Span
 from core.schema import Column
 
@@ -27,6 +27,7 @@ def timeline(
     values: Sequence[float] | None = None,
     details: Sequence[str] | None = None,
     poles: tuple[str, str] = ("towards abuse", "towards normal"),
+    prefixes: Mapping[str, Any] | None = None,
 ) -> go.Figure:
     """Draw a sequence's events in lanes by action.
 
@@ -42,6 +43,10 @@ def timeline(
         Further lines for each event's hover text, as HTML.
     poles
         What positive and negative attribution mean.
+    prefixes
+        The score after each event, drawn as a line above the lanes; as
+        `core.explain.prefixes.PrefixScores.to_dict` makes it, without numbers as long as they are
+        being computed: the line's place stays free.
     """
     marks = _marks(events, values, details)
     notes: list[tuple[Span, float, float, str]] = []
@@ -54,9 +59,12 @@ def timeline(
     if events[Column.TIME].notna().all() and len(events):
         notes = _bursts(axis.seconds_since_start(events[Column.TIME]), marks["x"].to_numpy())
     lanes = _lanes(figure, marks, headroom=0.75 if notes else 0.4)
+    places = marks["x"].to_numpy()
     if len(marks) > MOST_MARKS:
         marks = _bundled(marks)
     figure.add_trace(_trace(marks, with_values=values is not None))
+    if prefixes is not None:
+        score_line.above(figure, prefixes, places)
     _draw_bursts(figure, notes, lanes)
     if values is not None:
         _draw_key(figure, *poles)
@@ -235,6 +243,9 @@ def _trace(marks: pd.DataFrame, *, with_values: bool) -> go.Scatter:
         hoverinfo="text",
         cliponaxis=False,
         showlegend=False,
+        # A click dims the rest a little; Plotly's default would hide its colours.
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 0.6}},
     )
 
 

@@ -93,6 +93,9 @@ def labels(
     split: Annotated[
         str | None, typer.Option("--split", help="FILE's column of train / test.")
     ] = None,
+    scheme: Annotated[
+        str | None, typer.Option("--scheme", help="FILE's column of kinds of abuse.")
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -100,8 +103,9 @@ def labels(
     from core.logs.labels import attach_labels
 
     attached = attach_labels(
-        open_home(home), dataset, file, key=key, label=label, on=on, positive=positive, split=split
-    )
+        open_home(home), dataset, file, key=key, label=label, on=on, positive=positive,
+        split=split, scheme=scheme,
+    )  # fmt: skip
     answer(
         {"attached": attached.attached, "unmatched": attached.unmatched, "on": attached.on}, as_json
     )

@@ -40,7 +40,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     import torch
     import transformers
 
-    from core.scoring.engine import best_device
+    from core.scoring.device import best_device
 
     opened = open_home(home)
     with opened.engine.connect() as con:

@@ -1,6 +1,6 @@
 """Explanations of stored sequences: computed once per model, then kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from core.batch import Batch
 from core.errors import NotFound
 from core.explain.reasons import Reason, reasons
-from core.explain.shapley import Attribution, attribute
+from core.explain.shapley import TOGETHER, Attribution, attribute_many
 from core.logs.frames import actions, read_events, read_mapping, read_sequences
 from core.model.files import read_json
 from core.schema import Column
@@ -18,7 +18,7 @@ from core.store import cases, explanations
 from core.store.home import Home
 from core.tokens import Tokenizer, check_known
 
-IN_ADVANCE = 10  # cases explained before anybody opens them
+IN_ADVANCE = 50  # cases explained before anybody opens them
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,10 @@ class Explanation:
     profile: Part
     events: list[Part]
     reasons: list[Reason]
+    error: float = 0.0  # how far the sum misses the score
+    stability: float = 1.0  # rank correlation of the events between two samples; 1: exact
+    evaluations: int = 0  # of the model
+    pruned: int = 0  # first events that hardly matter together: they share one value evenly
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries and lists, ready for JSON."""
@@ -61,6 +65,7 @@ class Explanation:
             _part(value["profile"]),
             [_part(part) for part in value["events"]],
             [Reason(**reason) for reason in value["reasons"]],
+            *(value[name] for name in ("error", "stability", "evaluations", "pruned")),
         )
 
 
@@ -74,28 +79,52 @@ def explain_sequence(home: Home, scorer: Scorer, dataset_id: str, sequence_id: s
     BadInput
         If the model knows too few of its tokens.
     """
-    key = (scorer.model_id, dataset_id, sequence_id)
     with home.engine.connect() as con:
-        stored = explanations.get(con, *key)
+        stored = explanations.get(con, scorer.model_id, dataset_id, sequence_id)
     if stored is not None:
         return Explanation.from_dict(stored)
-    batch = _read(home, scorer, dataset_id, sequence_id)
-    usual = np.asarray(read_json(home.model_dir(scorer.model_id) / "usual.json")["share"])
-    explanation = describe(batch, attribute(scorer, batch), scorer.encoder.tokenizer, usual)
-    with home.engine.begin() as con:
-        explanations.put(con, *key, explanation.to_dict())
-    return explanation
+    return _explain(home, scorer, dataset_id, [sequence_id])[0]
 
 
 def explain_queue(
-    home: Home, scorer: Scorer, dataset_id: str, *, progress: Callable[[float, str], None]
+    home: Home,
+    scorer: Scorer,
+    dataset_id: str,
+    *,
+    first: int = IN_ADVANCE,
+    progress: Callable[[float, str], None],
 ) -> None:
-    """Explain the first cases of a queue in advance, so that they open at once."""
+    """Explain the `first` cases of a queue in advance, so that they open at once.
+
+    Their coalitions share the calls of the model; what is explained already stays.
+    """
     with home.engine.connect() as con:
-        first = cases.queue(con, dataset_id)["sequence_id"].head(IN_ADVANCE)
-    for number, sequence_id in enumerate(first, start=1):
-        explain_sequence(home, scorer, dataset_id, sequence_id)
-        progress(number / len(first), f"explained {number} of {len(first)} cases")
+        wanted = cases.queue(con, dataset_id)["sequence_id"].head(first).tolist()
+        stored = [explanations.get(con, scorer.model_id, dataset_id, one) for one in wanted]
+    missing = [one for one, found in zip(wanted, stored, strict=True) if found is None]
+    for start in range(0, len(missing), TOGETHER):
+        some = missing[start : start + TOGETHER]
+        _explain(home, scorer, dataset_id, some)
+        done = len(wanted) - len(missing) + start + len(some)
+        progress(done / len(wanted), f"explained {done} of {len(wanted)} cases")
+
+
+def _explain(
+    home: Home, scorer: Scorer, dataset_id: str, sequence_ids: Sequence[str]
+) -> list[Explanation]:
+    """Explain some sequences together and store what was found, in the order of the ids."""
+    tokenizer = scorer.encoder.tokenizer
+    usual = np.asarray(read_json(home.model_dir(scorer.model_id) / "usual.json")["share"])
+    batches = _read(home, scorer, dataset_id, sequence_ids)
+    found = [
+        describe(batch, attribution, tokenizer, usual)
+        for batch, attribution in zip(batches, attribute_many(scorer, batches), strict=True)
+    ]
+    with home.engine.begin() as con:
+        for sequence_id, explanation in zip(sequence_ids, found, strict=True):
+            key = (scorer.model_id, dataset_id, sequence_id)
+            explanations.put(con, *key, explanation.to_dict())
+    return found
 
 
 def describe(
@@ -112,19 +141,24 @@ def describe(
             parts[event].append(Token(tokenizer.tokens[token], float(value), words))
     profile, *events = [Part(float(total), part) for total, part in zip(sums, parts, strict=True)]
     why = reasons(batch, attribution.values, tokenizer, usual)
-    return Explanation(attribution.score, attribution.base_value, profile, events, why)
+    how = (attribution.error, attribution.stability, attribution.evaluations, attribution.pruned)
+    return Explanation(attribution.score, attribution.base_value, profile, events, why, *how)
 
 
-def _read(home: Home, scorer: Scorer, dataset_id: str, sequence_id: str) -> Batch:
+def _read(home: Home, scorer: Scorer, dataset_id: str, sequence_ids: Sequence[str]) -> list[Batch]:
+    """Return the sequences one by one, in the order of the ids."""
     sequences = read_sequences(home, dataset_id)
-    one = sequences[sequences[Column.SEQUENCE] == sequence_id]
-    if one.empty:
-        raise NotFound(f"The data set '{dataset_id}' has no sequence '{sequence_id}'.")
-    events = read_events(home, dataset_id, sequences=[sequence_id])
+    some = sequences[sequences[Column.SEQUENCE].isin(sequence_ids)]
+    rows = {one: row for row, one in enumerate(some[Column.SEQUENCE])}
+    for one in sequence_ids:
+        if one not in rows:
+            raise NotFound(f"The data set '{dataset_id}' has no sequence '{one}'.")
+    events = read_events(home, dataset_id, sequences=list(sequence_ids))
     mapping, names = read_mapping(home, dataset_id), actions(home, dataset_id)
     # Few events say nothing about shares: whether the columns are the model's does.
     check_known(scorer.encoder.tokenizer, mapping, names, events.iloc[:0], scorer.model_id)
-    return scorer.encoder.tokenizer.encode(events, one)
+    batch = scorer.encoder.tokenizer.encode(events, some)
+    return [batch.take([rows[one]]) for one in sequence_ids]
 
 
 def _part(value: dict[str, Any]) -> Part:

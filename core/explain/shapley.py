@@ -1,24 +1,36 @@
-"""SHAP values of a sequence's tokens: hierarchical Shapley (Owen) values over tokens in events.
+"""SHAP values of a sequence's tokens: Shapley values of its events, Owen values of their tokens.
 
-Lundberg & Lee, "A Unified Approach to Interpreting Model Predictions" (NeurIPS 2017), computed by
-shap's PartitionExplainer over a tree whose leaves are tokens: tokens join into their event, events
-join in order of time, the profile joins last. A token outside a coalition is hidden by ``[MASK]``,
-as in pre-training.
+The players are the profile and the events; inside a player its tokens divide its value (Owen,
+"Values of games with a priori unions", 1977). So tokens add up to their event, and events to the
+score. What is outside a coalition is hidden by ``[MASK]``, as in pre-training. Coalitions are
+scored together, those of one sequence and those of several.
+
+shap's PartitionExplainer has Owen values over a binary tree only: events would be halves of halves
+of the sequence, and an event's value would depend on which half it fell into.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from core.batch import MASK, Batch
+from core.batch import MASK, Batch, joined
+from core.errors import BadInput
+from core.explain.coalitions import Floats
+from core.explain.dividing import by_token
+from core.explain.players import Hidden, players_of
+from core.explain.sampling import by_player
 from core.model.encoder import POSITIVE
 from core.scoring.engine import Scorer
 
-Floats = npt.NDArray[np.float64]
+EXACT_WITHIN = 1e-5  # how far base value and shares may miss the score
+MOST_TOKENS = 4_000_000  # of coalitions scored in one call: some hundred megabytes
+TOGETHER = 32  # sequences whose coalitions share a call
 
-EVALUATIONS = 500  # of the model, for one sequence: shap's own default
-AT_ONCE = 64  # nodes of the tree opened together
+Reads = npt.NDArray[np.bool_]  # (T,): tokens that can move the score
+Steps = Generator[Hidden, Floats, "Attribution"]
+Told = Callable[[Floats], None]  # given the value of the profile and each event, as far as known
 
 
 @dataclass(frozen=True)
@@ -28,60 +40,121 @@ class Attribution:
     values: Floats  # (T,), in the order of the sequence's tokens; 0 for [CLS]
     base_value: float  # score with everything hidden
     score: float
+    stability: float = 1.0  # rank correlation of the players between two samples; 1: exact
+    pruned: int = 0  # first events taken as one, for together they hardly move the score
+    evaluations: int = 0  # coalitions scored
 
     def by_event(self, batch: Batch) -> Floats:
         """Return the sum over each event's tokens, (events + 1,); the profile comes first."""
         return np.bincount(batch.event, weights=self.values).astype(np.float64)
 
-
-def attribute(scorer: Scorer, batch: Batch) -> Attribution:
-    """Explain the score of the one sequence in `batch`."""
-    import shap  # loads numba: four seconds that only an explanation should wait for
-
-    players = np.flatnonzero(scorer.encoder.reads(batch))
-
-    def score_coalitions(present: Floats) -> Floats:
-        ids = np.tile(batch.ids, (len(present), 1))  # (B, T)
-        rows, columns = np.nonzero(present < 0.5)
-        ids[rows, players[columns]] = MASK
-        return scorer.predict_proba(_repeated(batch, ids))[:, POSITIVE].astype(np.float64)
-
-    everything = np.ones((1, len(players)))
-    tree = _tree(batch.event[players])
-    masker = shap.maskers.Partition(np.zeros_like(everything), clustering=tree)
-    explainer = shap.PartitionExplainer(score_coalitions, masker)
-    explained = explainer(everything, max_evals=EVALUATIONS, batch_size=AT_ONCE, silent=True)
-    values = np.zeros(len(batch.ids))
-    values[players] = explained.values[0]
-    base_value = float(np.ravel(explained.base_values)[0])
-    return Attribution(values, base_value, float(score_coalitions(everything)[0]))
+    @property
+    def error(self) -> float:
+        """How far base value and shares miss the score."""
+        return abs(float(self.base_value + self.values.sum() - self.score))
 
 
-def _repeated(batch: Batch, ids: npt.NDArray[np.int32]) -> Batch:
-    """Return one sequence's batch with each row of `ids` in place of its own."""
-    times, length = ids.shape
+def attribute(scorer: Scorer, batch: Batch, *, told: Told | None = None) -> Attribution:
+    """Explain the score of the one sequence in `batch`; raises as `attribute_many` does."""
+    return next(attribute_many(scorer, [batch], told=told))
+
+
+def attribute_many(
+    scorer: Scorer, batches: Sequence[Batch], *, told: Told | None = None
+) -> Iterator[Attribution]:
+    """Explain the score of each batch's one sequence, `TOGETHER` at a time, in order.
+
+    Parameters
+    ----------
+    told
+        Called with the values by event, (events + 1,), whenever a better estimate of them is there.
+
+    Raises
+    ------
+    BadInput
+        If the model's scores are no numbers, so that nothing adds up.
+    """
+    for start in range(0, len(batches), TOGETHER):
+        some = batches[start : start + TOGETHER]
+        work = [
+            _steps(batch, scorer.encoder.reads(batch), int(scorer.encoder.cost(batch)[0]), told)
+            for batch in some
+        ]
+        for found in _in_step(scorer, some, work):
+            if not found.error <= EXACT_WITHIN:  # also where it is no number
+                raise BadInput(
+                    f"The scores of the model '{scorer.model_id}' do not add up: base value and "
+                    f"shares miss the score by {found.error:.3g}. Its weights may be damaged."
+                )
+            yield found
+
+
+def _steps(batch: Batch, reads: Reads, cost: int, told: Told | None) -> Steps:
+    """Explain one sequence: give the tokens to hide, (C, T), and go on with the scores, (C,)."""
+    base_value, score = (yield np.stack([reads, np.zeros_like(reads)])).tolist()
+    players = yield from players_of(batch, reads, cost, base_value, score)
+    first = np.full(int(batch.event[-1]) + 1, -1)  # player of each event
+    first[batch.event[reads]] = players.levels[0][reads]
+
+    def tell(values: Floats) -> None:
+        """Tell the values by event; those of one player share evenly until it is divided."""
+        if told is not None:
+            share = values / np.bincount(first[first >= 0])
+            told(np.where(first >= 0, share[first], 0.0))
+
+    found = yield from by_player(players, cost, base_value, score, tell)
+    tell(found.values)
+    pruned = reads & (batch.event > 0) & (batch.event <= players.pruned)
+    values = yield from by_token(players, found.values, cost, pruned)
+    return Attribution(values, base_value, score, found.stability, players.pruned)
+
+
+def _in_step(scorer: Scorer, batches: Sequence[Batch], work: list[Steps]) -> list[Attribution]:
+    """Go through the steps of several sequences side by side, scoring what all of them ask."""
+    found: dict[int, Attribution] = {}
+    asked = {number: next(steps) for number, steps in enumerate(work)}
+    evaluations = np.zeros(len(work), dtype=np.int64)
+    while asked:
+        numbers = list(asked)
+        scores = _score(scorer, [(batches[number], asked[number]) for number in numbers])
+        asked_now, asked = asked, {}
+        for number, answer in zip(numbers, scores, strict=True):
+            evaluations[number] += len(asked_now[number])
+            try:
+                asked[number] = work[number].send(answer)
+            except StopIteration as ended:
+                found[number] = ended.value
+    return [
+        replace(found[number], evaluations=int(evaluations[number])) for number in range(len(work))
+    ]
+
+
+def _score(scorer: Scorer, asked: list[tuple[Batch, Hidden]]) -> list[Floats]:
+    """Return the scores of each sequence's coalitions, as many in one call as memory allows."""
+    counts = [len(hidden) for _, hidden in asked]
+    scores: list[Floats] = []
+    piece: list[Batch] = []
+    size = 0
+    for batch, hidden in asked:
+        rows = max(1, MOST_TOKENS // len(batch.ids))
+        for start in range(0, len(hidden), rows):
+            some = hidden[start : start + rows]
+            if piece and size + some.size > MOST_TOKENS:
+                scores.append(_probabilities(scorer, piece))
+                piece, size = [], 0
+            piece.append(_coalitions(batch, some))
+            size += some.size
+    scores.append(_probabilities(scorer, piece))
+    return np.split(np.concatenate(scores), np.cumsum(counts)[:-1])
+
+
+def _probabilities(scorer: Scorer, piece: list[Batch]) -> Floats:
+    return scorer.predict_proba(joined(piece))[:, POSITIVE].astype(np.float64)
+
+
+def _coalitions(batch: Batch, hidden: Hidden) -> Batch:
+    """Return one sequence as often as `hidden` has rows, each row's tokens hidden."""
+    times, length = hidden.shape
+    ids = np.where(hidden, MASK, batch.ids).astype(np.int32)
     offsets = np.arange(times + 1, dtype=np.int64) * length
     return Batch(ids.ravel(), np.tile(batch.field, times), np.tile(batch.event, times), offsets)
-
-
-def _tree(event: npt.NDArray[np.int16]) -> Floats:
-    """Return SciPy's linkage matrix of tokens in events in the sequence, (tokens - 1, 4)."""
-    merges: list[list[float]] = []
-    size = dict.fromkeys(range(len(event)), 1)
-
-    def join(nodes: list[int]) -> int:
-        if len(nodes) == 1:
-            return nodes[0]
-        half = len(nodes) // 2
-        left, right = join(nodes[:half]), join(nodes[half:])
-        merged = len(event) + len(merges)
-        size[merged] = size[left] + size[right]
-        merges.append([left, right, len(merges) + 1.0, size[merged]])
-        return merged
-
-    groups = [join(np.flatnonzero(event == number).tolist()) for number in np.unique(event)]
-    with_profile = event.min() == 0
-    rest = groups[1:] if with_profile else groups
-    parts = [join(rest)] if rest else []
-    join([*parts, groups[0]] if with_profile else parts)
-    return np.array(merges, dtype=np.float64)

@@ -81,4 +81,5 @@ def _further(bags: Bags, origin: npt.NDArray[np.int64], size: int) -> Bags:
         offsets=np.array(offsets, dtype=np.int64),
         label=np.concatenate([bags.label, bags.label[chosen]]),
         split=np.concatenate([bags.split, bags.split[chosen]]),
+        scheme=np.concatenate([bags.scheme, bags.scheme[chosen]]),
     )

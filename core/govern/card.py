@@ -5,7 +5,16 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from core.govern.wording import METRICS, against, baseline_name, early, interval, repeats
+from core.govern.wording import (
+    METRICS,
+    against,
+    baseline_name,
+    early,
+    interval,
+    repeats,
+    scheme_table,
+    schemes,
+)
 from core.store.models import Model
 
 _TEMPLATE = Template((Path(__file__).parent / "card.md").read_text())
@@ -85,5 +94,9 @@ def _remarks(metrics: dict[str, Any]) -> Iterator[str]:
     if said:
         yield said
     yield from repeats(metrics["repeats"])
+    yield from schemes(metrics)
+    if found := scheme_table(metrics.get("schemes", {})):
+        rows = [list(found[0]), ["---"] * len(found[0]), *(list(row.values()) for row in found)]
+        yield "\n".join(f"| {' | '.join(row)} |" for row in rows)
     if "robustness" in metrics:
         yield "Robustness:\n\n" + "\n".join(f"- {one}" for one in metrics["robustness"]["summary"])

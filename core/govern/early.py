@@ -8,9 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.batch import Batch
+from core.explain.prefixes import encode_prefixes, prefixes, spread
 from core.govern.log import Log
-from core.logs.facts import profile_facts
-from core.logs.measuring import measure_sequences
 from core.model.metrics import INTERVAL
 from core.model.units import Bags
 from core.schema import Column
@@ -51,9 +50,9 @@ def early_detection(
         return None
     drawn = np.random.default_rng(0).permutation(abuse)[:UNITS]
     rows = np.array([_highest(bags, scored, index) for index in np.sort(drawn)])
-    prefixes = _prefixes(log, rows)
-    reached = score(_encode(log, tokenizer, prefixes)) >= threshold
-    of_sequence = prefixes.groupby(Column.SEQUENCE, sort=False).agg(
+    events = _prefixes(log, rows)
+    reached = score(encode_prefixes(events, tokenizer, log.mapping, log.actions)) >= threshold
+    of_sequence = events.groupby(Column.SEQUENCE, sort=False).agg(
         row=("row_of", "first"), seen=(Column.POSITION, "size")
     )
     of_sequence["reached"] = reached
@@ -81,27 +80,8 @@ def _prefixes(log: Log, rows: npt.NDArray[np.int64]) -> pd.DataFrame:
     found = []
     for row in rows:
         whole = log.events.iloc[stops[row] - log.sequences[Column.EVENTS].iloc[row] : stops[row]]
-        lengths = np.unique(np.linspace(1, len(whole), min(len(whole), PREFIXES)).round())
-        found += [
-            whole.head(int(n)).assign(**{Column.SEQUENCE: f"{row}:{n:.0f}", "row_of": row})
-            for n in lengths
-        ]
+        found.append(prefixes(whole, spread(len(whole), PREFIXES)).assign(row_of=row))
     return pd.concat(found, ignore_index=True)
-
-
-def _encode(log: Log, tokenizer: Tokenizer, prefixes: pd.DataFrame) -> Batch:
-    measured = measure_sequences(prefixes, log.mapping, log.actions).set_index(Column.SEQUENCE)
-    measured = measured.loc[prefixes[Column.SEQUENCE].unique()].reset_index()
-    measured[Column.EVENTS] = measured[Column.EVENTS].astype(np.int64)
-    batch = tokenizer.encode(prefixes, measured)
-    facts = profile_facts(log.mapping, log.actions)
-    unknown = {fact.name for fact in facts if fact.scope == "log"}
-    hidden = [
-        number
-        for number, field in enumerate(tokenizer.fields, start=1)
-        if field.level == "profile" and field.column in unknown
-    ]
-    return batch.hidden(np.isin(batch.field, hidden))
 
 
 def _median(values: npt.NDArray[Any]) -> dict[str, float] | None:

@@ -10,6 +10,7 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.govern.early import early_detection
 from core.govern.log import Log, read_log
+from core.govern.schemes import judge_schemes
 from core.logs.fact import numeric_columns
 from core.logs.facts import profile_facts
 from core.logs.mapping import extra_columns
@@ -54,11 +55,11 @@ def evaluate(
         raise BadInput(f"'{dataset_id}' has no verdicts or labels to evaluate against.")
     if not len(log.bags.of(split)):
         raise BadInput(f"No labelled unit of '{dataset_id}' is in the split '{split}'.")
-    tokenizer, score = _reader(home, model_id, log)
+    scorer = _scorer(home, model_id, log)
     found = compare(
         log,
-        tokenizer,
-        score,
+        scorer.encoder.tokenizer,
+        _score_of(scorer),
         threshold,
         split=split,
         capacity=capacity,
@@ -67,6 +68,8 @@ def evaluate(
     metrics = found.pop("metrics")
     named = ("positives", "negatives", "threshold", "capacity")
     counts = {name: metrics.pop(name) for name in named}
+    if schemes := judge_schemes(log, scorer, threshold, split=split):
+        found["schemes"] = schemes
     return {"metrics": metrics, **found, **counts, "unit": log.bags.unit}
 
 
@@ -140,10 +143,10 @@ def active_on(home: Home, log: Log, test: Bags) -> dict[str, Any] | None:
     if active is None or threshold is None:
         return None
     try:
-        tokenizer, score = _reader(home, active.id, log)
+        scorer = _scorer(home, active.id, log)
     except BadInput as error:
         return {"model": active.id, "refused": str(error)}
-    own = test.maximum(score(log.encode(tokenizer, test.rows)))
+    own = test.maximum(_score_of(scorer)(log.encode(scorer.encoder.tokenizer, test.rows)))
     probability = active.kind == "probability"
     judged = _judge(log, test, own, threshold, REVIEW_SHARE, probability)
     return {"model": active.id, **judged.report}
@@ -167,8 +170,12 @@ def _described(rival: Baseline, judged: Judgement) -> dict[str, Any]:
     return {**judged.report, "supervised": rival.supervised, "note": rival.note}
 
 
-def _reader(home: Home, model_id: str, log: Log) -> tuple[Tokenizer, Score]:
-    """Return a stored model's tokenizer and its score of sequences."""
+def _scorer(home: Home, model_id: str, log: Log) -> Scorer:
+    """Return a stored model that knows the log's tokens."""
     scorer = Scorer.load(home.model_dir(model_id))
     log.check_known(scorer.encoder.tokenizer, model_id)
-    return scorer.encoder.tokenizer, lambda batch: scorer.predict_proba(batch)[:, POSITIVE]
+    return scorer
+
+
+def _score_of(scorer: Scorer) -> Score:
+    return lambda batch: scorer.predict_proba(batch)[:, POSITIVE]

@@ -1,6 +1,6 @@
 """A data set as training and evaluation see it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -98,34 +98,46 @@ def read_log(home: Home, dataset_id: str, *, split_by: SplitBy = "actor") -> Log
     BadInput
         If labels are to be split by time and the log has none.
     """
-    with home.engine.connect() as con:
-        datasets.get(con, dataset_id)
-        outside = labels.of_dataset(con, dataset_id)
-        decided = verdicts.of_dataset(con, dataset_id)
+    outside, decided = _told(home, dataset_id)
     sequences = read_sequences(home, dataset_id)
-    mapping = read_mapping(home, dataset_id)
     hashes = np.array([], dtype=np.uint64)
-    bags = None
     if len(outside) or len(decided):
-        hashes = _content(home, dataset_id, sequences, mapping)
-        by_time = split_by == "time"
-        bags = bags_of(sequences, outside, decided, content=hashes, by_time=by_time)
+        hashes = read_content(home, dataset_id)
     return Log(
         home,
         dataset_id,
-        mapping,
+        read_mapping(home, dataset_id),
         actions(home, dataset_id),
         sequences,
-        bags,
+        bags_of(sequences, outside, decided, content=hashes, by_time=split_by == "time"),
         hashes,
         _confidence(sequences, decided),
     )
 
 
-def _content(home: Home, dataset_id: str, sequences: pd.DataFrame, mapping: Mapping) -> Hashes:
-    """Return the content hash of every sequence, one partition of the log at a time."""
+def read_units(home: Home, dataset_id: str, content: Callable[[], Hashes]) -> Bags | None:
+    """Return the labelled units as `read_log` does, without the rest of the log.
+
+    `content` gives what `read_content` does and is asked only where there are verdicts or labels.
+    """
+    told = _told(home, dataset_id)
+    if not any(map(len, told)):
+        return None
+    return bags_of(read_sequences(home, dataset_id), *told, content=content())
+
+
+def _told(home: Home, dataset_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the labels and the verdicts of a data set."""
+    with home.engine.connect() as con:
+        datasets.get(con, dataset_id)
+        return labels.of_dataset(con, dataset_id), verdicts.of_dataset(con, dataset_id)
+
+
+def read_content(home: Home, dataset_id: str) -> Hashes:
+    """Return the content hash of every sequence, (S,), from one partition of the log at a time."""
+    mapping = read_mapping(home, dataset_id)
     found = []
-    for partition, part in sequences.groupby(Column.PARTITION, sort=True):
+    for partition, part in read_sequences(home, dataset_id).groupby(Column.PARTITION, sort=True):
         events = read_events(home, dataset_id, partition=int(str(partition)))
         found.append(content(events, part[Column.EVENTS].to_numpy(), mapping))
     return np.concatenate(found)

@@ -104,6 +104,7 @@ def _joined(new: Lesson, old: Lesson, drawn: Bags) -> Lesson:
         offsets=np.concatenate([new.bags.offsets, drawn.offsets[1:] + new.bags.offsets[-1]]),
         label=np.concatenate([new.bags.label, drawn.label]),
         split=np.concatenate([new.bags.split, drawn.split]),
+        scheme=np.concatenate([new.bags.scheme, drawn.scheme]),
     )
     confidence = np.concatenate([new.confidence, old.confidence])
     return Lesson(new.dataset_id, joined([new.batch, old.batch]), bags, confidence)

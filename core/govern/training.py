@@ -20,20 +20,23 @@ from core.govern.config import TrainConfig
 from core.govern.evaluation import active_on, compare
 from core.govern.log import Log, read_log
 from core.govern.replay import Lesson, earlier, forgetting, lesson, precision_on, with_replay
+from core.govern.schemes import judge_schemes
 from core.govern.tracking import Tracker, tracked
 from core.model.backbone import SIZES, create_encoder, load_encoder
 from core.model.batching import Parts, Report
 from core.model.checkpoint import Checkpoint
 from core.model.encoder import Encoder
 from core.model.files import write_json
-from core.model.finetune import finetune
+from core.model.finetune import FinetuneConfig, finetune
 from core.model.inference import probabilities
 from core.model.metrics import stable_threshold
 from core.model.pretrain import WITHOUT_LABELS, pretrain
+from core.model.schemes import schemes_of
 from core.model.text import TextEncoder
-from core.model.units import Bags, check_distinct
+from core.model.units import Bags, check_distinct, count_schemes
 from core.model.unusualness import Unusualness
-from core.scoring.engine import best_device
+from core.scoring.device import best_device
+from core.scoring.engine import Scorer
 from core.store import audit, models
 from core.store.home import Home, now, remove, writing
 from core.store.models import Model
@@ -84,7 +87,7 @@ class Fitted:
     parts: Parts  # every sequence of the log, as it reads them
     taught: Lesson | None  # None without verdicts and labels
     replayed: list[dict[str, Any]]  # how it fares on what its parent had learned
-    checkpoint: Checkpoint
+    checkpoints: tuple[Checkpoint, ...]  # of each phase
 
 
 def fit(
@@ -98,7 +101,7 @@ def fit(
 ) -> Fitted:
     """Train an encoder on a log.
 
-    A `resumable` one leaves its checkpoint, until what became of it is stored.
+    A `resumable` one leaves its checkpoints, until what became of it is stored.
     """
     if log.bags is not None:
         log.bags.check_trainable()
@@ -115,10 +118,8 @@ def fit(
         if taught is None:
             settings = replace(settings, **WITHOUT_LABELS)
         pretrain(encoder, parts, settings, seed=config.seed, report=told, checkpoint=checkpoint)
-    if taught is None:
-        return Fitted(encoder, parts, None, [], checkpoint)
-    encoder, replayed = _learn(home, log, encoder, taught, parent_id, config, told)
-    return Fitted(encoder, parts, taught, replayed, checkpoint)
+    before = Fitted(encoder, parts, taught, [], (checkpoint,))
+    return before if taught is None else _learn(home, log, before, parent_id, config, told)
 
 
 def _train(
@@ -156,7 +157,8 @@ def _train(
     with writing(home.model_dir(model_id)) as folder:
         folder.mkdir(parents=True)
         _save(folder, encoder, fitted.parts, model, described)
-    fitted.checkpoint.drop()
+    for checkpoint in fitted.checkpoints:
+        checkpoint.drop()
     return model
 
 
@@ -170,36 +172,57 @@ def _name(log: Log, encoder: Encoder, config: TrainConfig) -> str:
 def _learn(
     home: Home,
     log: Log,
-    encoder: Encoder,
-    new: Lesson,
+    fitted: Fitted,
     parent_id: str | None,
     config: TrainConfig,
     told: Report,
-) -> tuple[Encoder, list[dict[str, Any]]]:
-    """Fine-tune on the log's labels and, going on from a model, on what that had learned.
-
-    Returns the encoder and how the old lessons fared.
-    """
-    encoder = encoder.with_classifier(config.seed)
+) -> Fitted:
+    """Fine-tune on the log's labels and, going on from a model, on what that had learned."""
+    assert fitted.taught is not None
+    encoder = fitted.encoder.with_classifier(config.seed)
     old = [] if parent_id is None else earlier(home, parent_id, log.dataset_id, encoder)
     before = [precision_on(encoder, one) for one in old]
+    learned = _lessons(home, log, encoder, fitted.taught, old, config)
     settings = config.finetune
     if parent_id is not None:
         settings = replace(settings, learning_rate=settings.learning_rate * CONTINUED)
-    taught = new
-    if config.adversarial:
-        taught = with_perturbed(home, log, new, encoder.tokenizer, config.seed)
-    taught = with_replay(taught, old, np.random.default_rng(config.seed))
+    name = f"{log.dataset_id}-{_digest(encoder, learned, settings, config.seed)}.pt"
+    resumable = fitted.checkpoints[0].file is not None
+    checkpoint = Checkpoint(home.checkpoints / name if resumable else None)
     finetune(
         encoder,
-        taught.batch,
-        taught.bags,
+        learned.batch,
+        learned.bags,
         settings,
         seed=config.seed,
         report=told,
-        confidence=taught.confidence,
+        confidence=learned.confidence,
+        checkpoint=checkpoint,
     )
-    return encoder, forgetting(before, [precision_on(encoder, one) for one in old], old)
+    replayed = forgetting(before, [precision_on(encoder, one) for one in old], old)
+    checkpoints = (*fitted.checkpoints, checkpoint)
+    return replace(fitted, encoder=encoder, replayed=replayed, checkpoints=checkpoints)
+
+
+def _digest(encoder: Encoder, learned: Lesson, settings: FinetuneConfig, seed: int) -> str:
+    """Return what tells fine-tunings apart: only the same one goes on from a checkpoint."""
+    digest = hashlib.sha256(json.dumps([asdict(settings), seed]).encode())
+    for weight in encoder.state_dict().values():
+        digest.update(weight.cpu().numpy().tobytes())
+    batch, bags = learned.batch, learned.bags
+    told = (batch.ids, batch.event, batch.offsets, bags.rows, bags.offsets, bags.label)
+    for part in (*told, bags.split.astype(str), bags.scheme.astype(str), learned.confidence):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _lessons(
+    home: Home, log: Log, encoder: Encoder, new: Lesson, old: list[Lesson], config: TrainConfig
+) -> Lesson:
+    """Return all there is to learn: the log's labels and, beside them, copies and old lessons."""
+    if config.adversarial:
+        new = with_perturbed(home, log, new, encoder.tokenizer, config.seed)
+    return with_replay(new, old, np.random.default_rng(config.seed))
 
 
 def _register(home: Home, model: Model, analyst: str) -> None:
@@ -259,6 +282,9 @@ def _judge(home: Home, log: Log, encoder: Encoder, learned: Lesson) -> tuple[flo
         **found,
         "labels": {side: len(bags.of(side)) for side in ("train", "validation", "test")},
     }
+    if named := count_schemes(whole):
+        metrics["scheme_labels"] = {"told_apart": schemes_of(encoder), "train": named}
+        metrics["schemes"] = judge_schemes(log, Scorer("", encoder, None), threshold)
     before = active_on(home, log, whole.of("test"))
     return threshold, metrics if before is None else {**metrics, "active": before}
 

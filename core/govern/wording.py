@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from core.schema import DEFAULT_ACTION
+from core.model.units import MIN_LABELS
+from core.schema import DEFAULT_ACTION, OTHER_SCHEME, scheme_words
 
 METRICS: Final = {
     "average_precision": "Average precision",
@@ -85,6 +86,43 @@ def repeats(found: dict[str, int]) -> Iterator[str]:
             f"{found['contradicted']} labels were left out: one that outweighs them says the "
             "opposite of the same sequences."
         )
+
+
+def schemes(metrics: dict[str, Any]) -> Iterator[str]:
+    """Say which kinds of abuse a model tells apart, and which not and why."""
+    if "scheme_labels" not in metrics:
+        return
+    told, named = metrics["scheme_labels"]["told_apart"], metrics["scheme_labels"]["train"]
+    few = ", ".join(f"{scheme_words(name)} ({n})" for name, n in named.items() if name not in told)
+    if not told:
+        yield (
+            f"Kinds of abuse are not told apart: that takes two of them with {MIN_LABELS} training "
+            f"labels each. Named so far: {few}."
+        )
+        return
+    yield f"Kinds of abuse told apart: {', '.join(scheme_words(name) for name in told)}."
+    if few:
+        yield (
+            f'"{scheme_words(OTHER_SCHEME)}" is all other abuse, with fewer than '
+            f"{MIN_LABELS} training labels of a name: {few}."
+        )
+
+
+def scheme_table(found: dict[str, Any]) -> list[dict[str, str]]:
+    """Return what is known of each scheme on the held-out units, one a row."""
+    columns = {
+        "found": "Share found",
+        "recall": "Called by its name (recall)",
+        "precision": "Rightly called so (precision)",
+    }
+    return [
+        {
+            "Kind of abuse": scheme_words(name),
+            "Held out": str(report["positives"]),
+            **{said: interval(report[one]) for one, said in columns.items() if one in report},
+        }
+        for name, report in found.items()
+    ]
 
 
 def robustness(report: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from core.logs.engine import connect, quoted, scratch_folder
 from core.logs.frames import read_sequences
 from core.logs.mapping import tidy
 from core.logs.reader import open_log
-from core.schema import Column
+from core.schema import LONGEST_SCHEME, Column, scheme_name
 from core.store import datasets, labels
 from core.store.home import Home
 
@@ -23,6 +23,7 @@ UNITS: Final = {
 }
 _POSITIVE: Final = {"1", "1.0", "true", "yes", "y", "t", "positive"}
 _NEGATIVE: Final = {"0", "0.0", "false", "no", "n", "f", "negative", "-1", "-1.0"}
+MOST_SCHEMES: Final = 50
 _SPLITS: Final = {
     "train": "train",
     "training": "train",
@@ -53,13 +54,15 @@ def attach_labels(
     on: str | None = None,
     positive: str | None = None,
     split: str | None = None,
+    scheme: str | None = None,
 ) -> Attached:
     """Set the labels of a data set from a file; earlier ones of the same unit are replaced.
 
     Parameters
     ----------
-    key, label, split
-        Columns of the file; a split holds train, validation or test.
+    key, label, split, scheme
+        Columns of the file; a split holds train, validation or test, a scheme what kind of abuse
+        it is, where that is known (fake_orders, "Coupon abuse", ...).
     on
         actor, session or sequence; by default the unit whose ids match most keys.
     positive
@@ -74,9 +77,10 @@ def attach_labels(
         datasets.get(con, dataset_id)
     if on is not None and on not in UNITS:
         raise BadInput(f"Labels cannot be on '{on}'. Accepted: {', '.join(UNITS)}.")
-    frame = _read(Path(path), key, label, split)
+    frame = _read(Path(path), {"key": key, "label": label, "split": split, "scheme": scheme})
     frame["label"] = _as_booleans(frame["label"], label, positive)
     frame["split"] = _as_splits(frame["split"], split)
+    frame["scheme"] = _as_schemes(frame["scheme"].where(frame["label"]), scheme)
     frame = _one_per_key(frame)
     unit, known = _choose_unit(home, dataset_id, frame["key"], on)
     matched = frame[frame["key"].isin(known)]
@@ -85,19 +89,18 @@ def attach_labels(
     return Attached(len(matched), len(frame) - len(matched), unit)
 
 
-def _read(path: Path, key: str, label: str, split: str | None) -> pd.DataFrame:
+def _read(path: Path, columns: dict[str, str | None]) -> pd.DataFrame:
+    """Return the columns of the file by what they hold; those not named are empty."""
     with scratch_folder() as scratch, connect(scratch) as con:
         source = open_log(con, path, scratch)
-        wanted = {"key": tidy(key), "label": tidy(label)}
-        if split is not None:
-            wanted["split"] = tidy(split)
+        wanted = {name: tidy(column) for name, column in columns.items() if column is not None}
         for name, column in wanted.items():
             if column not in source.columns:
                 raise BadInput(
                     f"The label file has no column '{column}' to be the {name}. "
                     f"Its columns: {', '.join(source.columns)}."
                 )
-        return _filled(con, wanted)
+        return _filled(con, wanted).reindex(columns=list(columns)).astype(object)
 
 
 def _filled(con: duckdb.DuckDBPyConnection, wanted: dict[str, str]) -> pd.DataFrame:
@@ -109,9 +112,7 @@ def _filled(con: duckdb.DuckDBPyConnection, wanted: dict[str, str]) -> pd.DataFr
     ).df()
     if frame.empty:
         raise BadInput("The label file has no row with both a key and a label.")
-    if "split" not in frame:
-        frame["split"] = None
-    return frame.astype({"split": object})
+    return frame
 
 
 def _as_booleans(values: pd.Series, column: str, positive: str | None) -> pd.Series:
@@ -142,12 +143,25 @@ def _as_splits(values: pd.Series, column: str | None) -> pd.Series:
     return splits.where(splits.notna(), None)
 
 
+def _as_schemes(values: pd.Series, column: str | None) -> pd.Series:
+    """Return the names of schemes; what says no more than the label is none."""
+    names = values.map(scheme_name, na_action="ignore").astype(object)
+    names = names.where(names.notna() & ~names.isin(["", "abuse", "normal"]), None)
+    found = names.dropna().unique()
+    if len(found) > MOST_SCHEMES or any(len(name) > LONGEST_SCHEME for name in found):
+        raise BadInput(
+            f"The column '{column}' names {len(found):,} schemes, '{max(found, key=len)}' for one. "
+            f"Accepted: at most {MOST_SCHEMES}, each of at most {LONGEST_SCHEME} characters."
+        )
+    return names
+
+
 def _one_per_key(frame: pd.DataFrame) -> pd.DataFrame:
     unique = frame.drop_duplicates()
     if (twice := unique["key"].duplicated()).any():
         key = unique.loc[twice, "key"].iloc[0]
         raise BadInput(
-            f"The key '{key}' has more than one label or split. Accepted: one row per key."
+            f"The key '{key}' has more than one label, split or scheme. Accepted: one row per key."
         )
     return unique
 

@@ -5,7 +5,7 @@ is the sum of the stock word and type embeddings of its tokens. Neither adds par
 ``AutoModelForSequenceClassification`` and ``AutoModelForMaskedLM`` load both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -26,6 +26,7 @@ from transformers import (
 from core.batch import PAD, Batch
 from core.errors import BadInput
 from core.model.files import read_json
+from core.model.packed import packed_states
 from core.tokens import Tokenizer
 
 # A bar for one file of a few megabytes would land in the middle of the command line's output.
@@ -153,9 +154,26 @@ class Encoder(nn.Module):
         return batch.tokens if self.layout == "inline" else batch.positions
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the logits of the classes, (N, 2)."""
+        """Return the logits of the classes, (N, K), in the order of `id2label`."""
+        if self.training:
+            inputs, _ = self._inputs(batch)
+            return cast(Tensor, self.bert(**inputs).logits)
+        opening = packed_states(
+            self.bert.bert, self._embedded(batch), self.cost(batch), opening=True
+        )
+        return cast(Tensor, self.bert.classifier(self.bert.bert.pooler(opening[:, None])))
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Return the vector each sequence is judged by, (N, H): what the classifier's head reads.
+
+        Without a head it is the mean over the sequence's positions.
+        """
         inputs, _ = self._inputs(batch)
-        return cast(Tensor, self.bert(**inputs).logits)
+        read = self.bert.bert(**inputs)
+        if self.classifies:
+            return cast(Tensor, read.pooler_output)
+        mask = inputs["attention_mask"][..., None]
+        return cast(Tensor, (read.last_hidden_state * mask).sum(1) / mask.sum(1))
 
     def masked(
         self,
@@ -169,10 +187,17 @@ class Encoder(nn.Module):
 
         All of the `hidden` are hidden together. Each token competes with those of its field only.
         """
-        inputs, flat = self._inputs(batch.hidden(hidden))
-        states = self.bert.bert(**inputs).last_hidden_state.flatten(0, 1)  # (N * L, H)
         index = np.flatnonzero(hidden if measured is None else measured)
-        states = states[flat[torch.from_numpy(index).to(self.device)]]  # (M, H)
+        if self.training:
+            inputs, flat = self._inputs(batch.hidden(hidden))
+            states = self.bert.bert(**inputs).last_hidden_state.flatten(0, 1)  # (N * L, H)
+            places = flat[torch.from_numpy(index).to(self.device)]
+        else:
+            embedded = self._embedded(batch.hidden(hidden))
+            states = packed_states(self.bert.bert, embedded, self.cost(batch), opening=False)
+            flat_index = index if self.layout == "inline" else batch.group[index]
+            places = torch.from_numpy(flat_index).to(self.device)
+        states = states[places]  # (M, H)
         head = self.bert.cls.predictions
         states = head.transform(states)
         return self._by_field(states, batch.ids[index], batch.field[index], measure)
@@ -209,13 +234,8 @@ class Encoder(nn.Module):
 
     def _inputs(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """Return the stock model's inputs and each token's place in the flattened positions."""
+        self._check_length(batch)
         longest = int(batch.positions.max())
-        if longest > self.bert.config.max_position_embeddings:
-            raise BadInput(
-                f"A sequence has {longest - 1} events; this model reads at most "
-                f"{self.bert.config.max_events}. Import the log with shorter sequences "
-                "(max_events), or train a model on it."
-            )
         row = batch.owner
         if self.layout == "inline":
             place = np.arange(len(batch.ids)) - batch.offsets[row]
@@ -223,20 +243,64 @@ class Encoder(nn.Module):
             flat = row * inputs["input_ids"].shape[1] + place
             return inputs, torch.from_numpy(flat).to(self.device)
         flat_places = torch.from_numpy(row * longest + batch.event).to(self.device)
-        embeddings = self.bert.bert.embeddings
-        ids, field = (
-            torch.from_numpy(part.astype(np.int64)).to(self.device)
-            for part in (batch.ids, batch.field)
-        )
-        tokens = embeddings.word_embeddings(ids) + embeddings.token_type_embeddings(field)
-        shape = (len(batch) * longest, tokens.shape[1])
-        summed = torch.zeros(shape, dtype=tokens.dtype, device=self.device)
-        summed = summed.index_add(0, flat_places, tokens).view(len(batch), longest, -1)
         mask = np.arange(longest) < batch.positions[:, None]
+        summed = self._summed(batch)
+        padded = summed.new_zeros(len(batch) * longest, summed.shape[1])
+        places = torch.from_numpy(np.flatnonzero(mask)).to(self.device)
+        padded = padded.index_copy(0, places, summed).view(len(batch), longest, -1)
         return {
-            "inputs_embeds": summed,
+            "inputs_embeds": padded,
             "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
         }, flat_places
+
+    def _embedded(self, batch: Batch) -> Tensor:
+        """Return the input of the first layer, sequence after sequence, (positions, H)."""
+        self._check_length(batch)
+        embeddings = self.bert.bert.embeddings
+        types = embeddings.token_type_embeddings
+        if self.layout == "inline":
+            ids, field, place = self._on_device(batch.ids, batch.field, batch.event)
+            tokens = embeddings.word_embeddings(ids) + types(field)
+        else:
+            before = np.cumsum(batch.positions) - batch.positions
+            event = np.arange(batch.positions.sum()) - np.repeat(before, batch.positions)
+            (place,) = self._on_device(event)
+            tokens = self._summed(batch) + types.weight[0]  # as the stock model adds to any input
+        return cast(Tensor, embeddings.LayerNorm(tokens + embeddings.position_embeddings(place)))
+
+    def _on_device(self, *parts: npt.NDArray[Any]) -> Iterator[Tensor]:
+        """Give each array as a tensor of indices; a GPU need not be waited for."""
+        for part in parts:
+            index = torch.from_numpy(part.astype(np.int64))
+            if self.device.type == "cuda":
+                index = index.pin_memory()
+            yield index.to(self.device, non_blocking=True)
+
+    def _check_length(self, batch: Batch) -> None:
+        longest = int(batch.positions.max())
+        if longest > self.bert.config.max_position_embeddings:
+            raise BadInput(
+                f"A sequence has {longest - 1} events; this model reads at most "
+                f"{self.bert.config.max_events}. Import the log with shorter sequences "
+                "(max_events), or train a model on it."
+            )
+
+    def _summed(self, batch: Batch) -> Tensor:
+        """Return the sum of the word and type embeddings of each event's tokens, (positions, H)."""
+        embeddings = self.bert.bert.embeddings
+        starts = np.searchsorted(batch.group, np.arange(batch.positions.sum()))
+        ids, field, bags = (
+            torch.from_numpy(part.astype(np.int64)).to(self.device)
+            for part in (batch.ids, batch.field, starts)
+        )
+        # In bags, for the embeddings of all tokens one by one would take more time than the layers.
+        words = nn.functional.embedding_bag(
+            ids, embeddings.word_embeddings.weight, bags, mode="sum"
+        )
+        types = nn.functional.embedding_bag(
+            field, embeddings.token_type_embeddings.weight, bags, mode="sum"
+        )
+        return words + types
 
 
 def read_parts(folder: Path) -> tuple[dict[str, Any], Tokenizer]:

@@ -1,8 +1,7 @@
 """Fine-tuning on labels: AdamW, class weights, early stopping, bags of sequences as units."""
 
-from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -18,10 +17,18 @@ from core.model.adapting import RATE, Method, adapt, merge
 from core.model.augment import AUGMENTATIONS
 from core.model.batching import Report, shuffled
 from core.model.calibration import fit_temperature
-from core.model.encoder import POSITIVE, Encoder
-from core.model.inference import probabilities
+from core.model.checkpoint import Checkpoint, Position
+from core.model.encoder import Encoder
+from core.model.inference import probabilities_by_kind
+from core.model.loss import bag_logits, binary_loss, kind_loss
 from core.model.optimising import Optimiser, autocast
-from core.model.units import Bags
+from core.model.schemes import (
+    UNTOLD,
+    add_schemes,
+    kind_of,
+    schemes_of,
+)
+from core.model.units import Bags, told_apart
 
 DIVERGED = "Fine-tuning diverged (the loss is not a number): lower the learning rate."
 DECAY = 0.99  # per step, of the running mean of the weights, which is what is judged and kept
@@ -57,89 +64,164 @@ def finetune(
     seed: int,
     report: Report,
     confidence: Weights | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Train `encoder` in place on the training bags, keeping the weights best on validation.
+
+    Schemes that enough of the training bags name become classes of the head.
 
     Parameters
     ----------
     confidence
         How sure the label of each of the batch's sequences is, (N,); all alike without it.
+    checkpoint
+        What a fine-tuning that was killed goes on from, to the same weights as one that was not;
+        by default nothing is kept.
 
     Raises
     ------
     BadInput
-        If the loss stops being a number.
+        If the loss stops being a number, or the disk is full.
     """
-    rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    train, validation = bags.of("train"), bags.of("validation")
-    sure = np.ones(len(batch)) if confidence is None else confidence
-    encoder.bert.config.calibration_temperature = 1.0
+    torch.manual_seed(seed)  # of the low-rank additions
+    add_schemes(encoder, told_apart(bags))
+    _set_temperatures(encoder, 1.0, 1.0)
     adapt(encoder, config.method).to(encoder.device)
     _set_dropout(encoder, config.dropout)
-    weight = _positive_weight(train.label).to(encoder.device)
-    optimiser = Optimiser(
-        encoder,
-        config.learning_rate * RATE[config.method],
-        warm_up=config.warm_up,
-        weight_decay=config.weight_decay,
-    )
-    averaged = AveragedModel(encoder, avg_fn=_running_mean)
-    judged = cast(Encoder, averaged.module)
-    best = (_quality(encoder, batch, validation, weight), deepcopy(encoder.state_dict()))
-    waited = 0
-    for epoch in range(config.epochs):
-        encoder.train()
-        losses = []
-        for number, (part, share) in enumerate(_batches(encoder, batch, train, config, rng)):
-            loss = _loss(encoder, batch, part, config, rng, weight, sure)
-            optimiser.add(loss / config.accumulate)
-            losses.append(loss.detach())
-            if (number + 1) % config.accumulate == 0:
-                optimiser.step((epoch + share) / config.epochs)
-                averaged.update_parameters(encoder)
-            report({"phase": "fine-tuning", "progress": (epoch + share) / config.epochs})
-        mean = _finite(losses)
-        quality = _quality(judged, batch, validation, weight)
-        report(_point(mean, quality, epoch + 1, config.epochs))
-        waited = 0 if quality > best[0] else waited + 1
-        if quality > best[0]:
-            best = (quality, deepcopy(judged.state_dict()))
-        if waited >= config.patience:
-            break
-    encoder.load_state_dict(best[1])
+    sure = np.ones(len(batch)) if confidence is None else confidence
+    run = _Finetuning(encoder, batch, bags, config, seed, sure, checkpoint or Checkpoint(None))
+    run.restore()
+    while run.position.epoch < config.epochs and run.waited < config.patience:
+        run.epoch(report)
+    run.save()
+    encoder.load_state_dict(run.best)
     merge(encoder).eval()
-    encoder.bert.config.calibration_temperature = _temperature(encoder, batch, validation)
+    _calibrate(encoder, batch, bags.of("validation"))
 
 
-def _loss(
-    encoder: Encoder,
-    batch: Batch,
-    bags: Bags,
-    config: FinetuneConfig,
-    rng: np.random.Generator,
-    positive_weight: Tensor,
-    sure: Weights,
-) -> Tensor:
-    """Return the loss of some bags, each counting as much as its label is sure."""
-    part = batch.take(bags.rows)
-    for name in config.augmentations:
-        part = AUGMENTATIONS[name](part, rng, encoder.tokenizer)
-    with autocast(encoder.device):
-        logits = bag_logits(encoder, part, bags).float()
-    target = torch.from_numpy(bags.label).float().to(encoder.device)
-    plain = nn.functional.binary_cross_entropy_with_logits(
-        logits,
-        target * (1 - config.label_smoothing) + config.label_smoothing / 2,
-        pos_weight=positive_weight,
-        reduction="none",
-    )
-    if config.focal_gamma > 0:
-        wrong = torch.sigmoid(torch.where(target > 0, -logits, logits))
-        plain = wrong**config.focal_gamma * plain
-    of_bag = np.add.reduceat(sure[bags.rows], bags.offsets[:-1]) / np.diff(bags.offsets)
-    weight = torch.from_numpy(of_bag).float().to(encoder.device)
-    return (weight * plain).sum() / weight.sum().clamp(min=1e-6)
+@dataclass
+class _Finetuning:
+    """A fine-tuning under way.
+
+    Everything random in it depends on the seed and the number of the step, see
+    `core.model.checkpoint`.
+    """
+
+    encoder: Encoder
+    batch: Batch
+    bags: Bags
+    config: FinetuneConfig
+    seed: int
+    sure: Weights
+    checkpoint: Checkpoint
+    position: Position = field(default_factory=Position)  # `batch` of `epoch` comes next
+    waited: int = 0  # epochs without a better validation
+    losses: list[Tensor] = field(default_factory=list)  # of this epoch so far
+
+    def __post_init__(self) -> None:
+        self.train, self.validation = self.bags.of("train"), self.bags.of("validation")
+        self.weight = _positive_weight(self.train.label).to(self.encoder.device)
+        self.optimiser = Optimiser(
+            self.encoder,
+            self.config.learning_rate * RATE[self.config.method],
+            warm_up=self.config.warm_up,
+            weight_decay=self.config.weight_decay,
+        )
+        self.averaged = AveragedModel(self.encoder, avg_fn=_running_mean)
+        self.best: dict[str, Tensor] = {}
+        self.quality = (-np.inf, -np.inf)
+
+    def restore(self) -> None:
+        """Go to where the checkpoint is; without one, judge the weights there are."""
+        self.position, kept = self.checkpoint.restore(self.encoder, self.optimiser)
+        if not kept:
+            self.keep_if_better(self.encoder)
+            return
+        self.averaged.load_state_dict(kept["averaged"])
+        self.best, self.quality = kept["best"], tuple(kept["quality"])
+        self.waited, self.losses = kept["waited"], kept["losses"]
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        further = {
+            "averaged": self.averaged.state_dict(),
+            "best": self.best,
+            "quality": list(self.quality),
+            "waited": self.waited,
+            "losses": self.losses,
+        }
+        self.checkpoint.save(self.encoder, self.optimiser, self.position, further)
+
+    def epoch(self, report: Report) -> None:
+        """Go through what is left of an epoch, judge the averaged weights, tell both."""
+        number, epochs = self.position.epoch, self.config.epochs
+        batches = self._batches()
+        self.encoder.train()
+        for place in range(self.position.batch, len(batches)):
+            done = (number + place / len(batches)) / epochs
+            self._step(batches[place], done, last=place + 1 == len(batches))
+            report({"phase": "fine-tuning", "progress": done})
+        loss = _finite(self.losses)
+        judged = self.keep_if_better(cast(Encoder, self.averaged.module))
+        self.position = Position(number + 1, step=self.position.step)
+        self.losses = []
+        report(_point(loss, judged, number + 1, epochs))
+
+    def keep_if_better(self, encoder: Encoder) -> tuple[float, float]:
+        """Judge an encoder on validation, keep its weights if they are best; return how good."""
+        judged = _quality(encoder, self.batch, self.validation, self.weight)
+        self.waited = 0 if judged > self.quality else self.waited + 1
+        if judged > self.quality:
+            self.quality, self.best = judged, deepcopy(encoder.state_dict())
+        return judged
+
+    def _step(self, index: npt.NDArray[np.int64], done: float, *, last: bool) -> None:
+        """Add the gradient of some bags; every `accumulate` batches, and at last, go down it."""
+        at = self.position
+        torch.manual_seed((self.seed << 32) + at.step)  # of the dropout
+        rng = np.random.default_rng([self.seed, at.step])
+        loss = self._loss(_sample(self.train.take(index), self.config.max_bag, rng), rng)
+        self.optimiser.add(loss / self.config.accumulate)
+        self.losses.append(loss.detach())
+        self.position = replace(at, batch=at.batch + 1, step=at.step + 1)
+        if last or self.position.batch % self.config.accumulate == 0:
+            self.optimiser.step(done)
+            self.averaged.update_parameters(self.encoder)
+            if self.checkpoint.due:
+                _finite(self.losses)
+                self.save()
+
+    def _batches(self) -> list[npt.NDArray[np.int64]]:
+        """Return this epoch's random batches of training bags."""
+        # Alike in length: one long sequence among short ones would pad them all.
+        cost = self.encoder.cost(self.batch)[self.train.rows]
+        longest = np.maximum.reduceat(cost, self.train.offsets[:-1])
+        rng = np.random.default_rng([self.seed, self.position.epoch, 1])
+        return shuffled(
+            longest * np.minimum(np.diff(self.train.offsets), self.config.max_bag),
+            size=self.config.batch_size,
+            rng=rng,
+        )
+
+    def _loss(self, bags: Bags, rng: np.random.Generator) -> Tensor:
+        """Return the loss of some bags, each counting as much as its label is sure."""
+        part = self.batch.take(bags.rows)
+        for name in self.config.augmentations:
+            part = AUGMENTATIONS[name](part, rng, self.encoder.tokenizer)
+        with autocast(self.encoder.device):
+            logits = self.encoder(part).float()  # (rows, K)
+        loss = binary_loss(
+            bag_logits(logits, bags),
+            bags.label,
+            positive_weight=self.weight,
+            label_smoothing=self.config.label_smoothing,
+            focal_gamma=self.config.focal_gamma,
+        )
+        if schemes := schemes_of(self.encoder):
+            loss = loss + kind_loss(logits, bags, schemes)
+        of_bag = np.add.reduceat(self.sure[bags.rows], bags.offsets[:-1]) / np.diff(bags.offsets)
+        weight = torch.from_numpy(of_bag).float().to(self.encoder.device)
+        return (weight * loss).sum() / weight.sum().clamp(min=1e-6)
 
 
 def _set_dropout(encoder: Encoder, share: float) -> None:
@@ -148,33 +230,33 @@ def _set_dropout(encoder: Encoder, share: float) -> None:
             module.p = share
 
 
-def _temperature(encoder: Encoder, batch: Batch, validation: Bags) -> float:
-    """Return what makes the validation bags' probabilities honest; they trained nothing."""
-    score = validation.maximum(probabilities(encoder, batch.take(validation.rows)))
+def _set_temperatures(encoder: Encoder, of_score: float, of_schemes: float) -> None:
+    encoder.bert.config.calibration_temperature = of_score
+    if schemes_of(encoder):
+        encoder.bert.config.scheme_temperature = of_schemes
+
+
+def _calibrate(encoder: Encoder, batch: Batch, validation: Bags) -> None:
+    """Make probabilities honest on the validation bags; they trained nothing."""
+    score, kinds = _of_bags(encoder, batch, validation)
     clipped = np.clip(score.astype(np.float64), 1e-6, 1 - 1e-6)
-    return fit_temperature(np.log(clipped / (1 - clipped)), validation.label)
+    margin = np.log(clipped / (1 - clipped))
+    of_score = fit_temperature(np.column_stack([0 * margin, margin]), validation.label)
+    kind = kind_of(validation, schemes_of(encoder))
+    told = kind != UNTOLD
+    of_schemes = fit_temperature(np.log(kinds[told].clip(1e-6)), kind[told])
+    _set_temperatures(encoder, of_score, of_schemes)
 
 
-def bag_logits(encoder: Encoder, batch: Batch, bags: Bags) -> Tensor:
-    """Return each bag's logit, (B,): the highest of its sequences, which `batch` holds in order."""
-    logits = encoder(batch)
-    margin = logits[:, POSITIVE] - logits[:, 1 - POSITIVE]  # (rows,)
-    owner = np.repeat(np.arange(len(bags)), np.diff(bags.offsets))
-    floor = torch.full((len(bags),), -torch.inf, device=margin.device, dtype=margin.dtype)
-    index = torch.from_numpy(owner).to(margin.device)
-    return floor.scatter_reduce(0, index, margin, "amax")
-
-
-def _batches(
-    encoder: Encoder, batch: Batch, train: Bags, config: FinetuneConfig, rng: np.random.Generator
-) -> Iterator[tuple[Bags, float]]:
-    """Give the training bags in random batches, and the share of the epoch that is done."""
-    # Alike in length: one long sequence among short ones would pad them all.
-    longest = np.maximum.reduceat(encoder.cost(batch)[train.rows], train.offsets[:-1])
-    cost = longest * np.minimum(np.diff(train.offsets), config.max_bag)
-    batches = shuffled(cost, size=config.batch_size, rng=rng)
-    for number, index in enumerate(batches):
-        yield _sample(train.take(index), config.max_bag, rng), number / len(batches)
+def _of_bags(
+    encoder: Encoder, batch: Batch, bags: Bags
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return each bag's probability of abuse, (B,), and of each kind if it is abuse, (B, K)."""
+    score, kinds = probabilities_by_kind(encoder, batch.take(bags.rows))
+    if not np.isfinite(score).all():
+        raise BadInput(DIVERGED)
+    highest = bags.highest(score)
+    return score[highest], kinds[highest]
 
 
 def _finite(losses: list[Tensor]) -> float:
@@ -210,19 +292,20 @@ def _sample(bags: Bags, limit: int, rng: np.random.Generator) -> Bags:
         rows = bags.rows[start:stop]
         parts.append(rows if len(rows) <= limit else rng.choice(rows, limit, replace=False))
     offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
-    return Bags(np.concatenate(parts), offsets, bags.label, bags.split, bags.unit)
+    return replace(bags, rows=np.concatenate(parts), offsets=offsets)
 
 
 def _quality(encoder: Encoder, batch: Batch, bags: Bags, weight: Tensor) -> tuple[float, float]:
     """Return average precision and, to break ties, the negative loss on validation."""
-    score = bags.maximum(probabilities(encoder, batch.take(bags.rows)))
-    if not np.isfinite(score).all():
-        raise BadInput(DIVERGED)
+    score, kinds = _of_bags(encoder, batch, bags)
     clipped = torch.from_numpy(score).double().clamp(1e-7, 1 - 1e-7)
     target = torch.from_numpy(bags.label).double()
     weights = torch.where(target > 0, weight.cpu().double(), 1.0)
-    loss = nn.functional.binary_cross_entropy(clipped, target, weight=weights)
-    return float(average_precision_score(bags.label, score)), -float(loss)
+    loss = float(nn.functional.binary_cross_entropy(clipped, target, weight=weights))
+    kind = kind_of(bags, schemes_of(encoder))
+    told = np.flatnonzero(kind != UNTOLD)
+    unlikely = -np.log(kinds[told, kind[told]].clip(1e-7)).sum() / len(bags)
+    return float(average_precision_score(bags.label, score)), -loss - float(unlikely)
 
 
 def _positive_weight(label: npt.NDArray[np.int64]) -> Tensor:

@@ -67,7 +67,7 @@ def judge(
     ]
     drawn = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in value}
     for name in measure.names:
-        report[name] = None if name not in value else _interval(value[name], drawn[name])
+        report[name] = None if name not in value else interval(value[name], drawn[name])
     if probability:
         report["calibration"] = _calibration(measure, value, drawn)
     report["curves"] = _curves(*(part[:, 0] for part in measure.cumulated(np.ones((size, 1)))))
@@ -83,7 +83,7 @@ def difference(ours: Judgement, theirs: Judgement) -> dict[str, dict[str, float]
     found = {}
     for name in ours.draws.keys() & theirs.draws.keys():
         value = ours.report[name]["value"] - theirs.report[name]["value"]
-        found[name] = _interval(np.array([value]), ours.draws[name] - theirs.draws[name])
+        found[name] = interval(np.array([value]), ours.draws[name] - theirs.draws[name])
     return found
 
 
@@ -161,7 +161,8 @@ class _Measure:
         return found
 
 
-def _interval(value: Floats, drawn: Floats) -> dict[str, float]:
+def interval(value: Floats, drawn: Floats) -> dict[str, float]:
+    """Return a metric, (1,), with the middle 95 % of its resamples, (R,)."""
     known = drawn[~np.isnan(drawn)]
     low, high = np.percentile(known, INTERVAL) if len(known) else (np.nan, np.nan)
     return {"value": float(value[0]), "low": float(low), "high": float(high)}
@@ -176,7 +177,7 @@ def _calibration(
         {
             "score": float(measure.y_score[inside].mean()),
             "units": int(inside.sum()),
-            **_interval(share, sample),
+            **interval(share, sample),
         }
         for inside, share, sample in zip(measure.bins, shares, samples, strict=True)
     ]

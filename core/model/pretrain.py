@@ -65,7 +65,7 @@ def pretrain(
     """
     total = min(config.epochs * sum(parts.sizes), config.max_steps * config.batch_size)
     optimiser = Optimiser(encoder, config.learning_rate)
-    position = checkpoint.restore(encoder, optimiser)
+    position, _ = checkpoint.restore(encoder, optimiser)
     size = min(ROUND, sum(parts.sizes))
     losses: list[torch.Tensor] = []
     encoder.train()

@@ -2,8 +2,9 @@
 
 Every token of a `Batch` has a fixed phrase (``amount~20-50`` is "amount 20-50"), an event is the
 sentence of its tokens' phrases, and the profile opens the text. So each sub-word comes from one
-token of one event, and a hidden token is the checkpoint's own mask. What is missing is not said,
-nor are most facts about single events: the profile sums them up, and texts are short.
+token of one event. A hidden token is the checkpoint's own mask, or left out where it has none. What
+is missing is not said, nor are most facts about single events: the profile sums them up, and texts
+are short.
 
 A text longer than the checkpoint reads is cut between events into windows that all open with the
 profile; the window with the highest score speaks for the sequence, as the highest of its sequences
@@ -38,6 +39,7 @@ from core.model.encoder import (
     read_parts,
     read_weights,
 )
+from core.model.schemes import binary
 from core.model.windows import Ids, drawn, packed, phrase
 from core.tokens import Tokenizer
 
@@ -169,26 +171,36 @@ class TextEncoder(Encoder):
         return int((windows > 1).sum()), cut
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the logits of the classes, (N, 2): those of the window with the highest score."""
+        """Return the logits of the classes, (N, K): those of the window with the highest score."""
+        return self._highest(batch)[:, : self.bert.config.num_labels]
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Return the last state of the first sub-word of the window with the highest score."""
+        return self._highest(batch)[:, self.bert.config.num_labels :]
+
+    def _highest(self, batch: Batch) -> Tensor:
+        """Return what `_read` says of the window with the highest score, (N, K + H)."""
         found = list(self._windows(batch))
         if self.training:
             found = drawn(found)
         owner = np.array([row for row, _ in found])
         lengths = np.array([len(window) for _, window in found])
         batches = by_length(lengths)
-        parts = [self._logits([found[i][1] for i in index]) for index in batches]
+        parts = [self._read([found[i][1] for i in index]) for index in batches]
         order = torch.from_numpy(np.argsort(np.concatenate(batches))).to(self.device)
-        logits = torch.cat(parts)[order]  # (W, 2)
-        margin = (logits[:, POSITIVE] - logits[:, 1 - POSITIVE]).detach().float().cpu().numpy()
+        read = torch.cat(parts)[order]  # (W, K + H)
+        both = binary(read[:, : self.bert.config.num_labels].detach().float())
+        margin = (both[:, POSITIVE] - both[:, 0]).cpu().numpy()
         by_score = np.lexsort([margin, owner])
         highest = by_score[np.append(np.diff(owner[by_score]) > 0, True)]  # one per sequence
-        return logits[torch.from_numpy(highest).to(self.device)]
+        return read[torch.from_numpy(highest).to(self.device)]
 
     def masked(self, *_: Any, **__: Any) -> Tensor:
         """Refuse: a text back-bone predicts no tokens."""
         raise BadInput("A text back-bone is not pre-trained on a log; use a behaviour back-bone.")
 
-    def _logits(self, windows: list[Ids]) -> Tensor:
+    def _read(self, windows: list[Ids]) -> Tensor:
+        """Return logits and the last state of the first sub-word of each window, (W, K + H)."""
         longest = max(len(window) for window in windows)
         ids = np.full((len(windows), longest), self.subwords.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(ids)
@@ -197,7 +209,8 @@ class TextEncoder(Encoder):
             mask[row, : len(window)] = 1
         inputs = {"input_ids": ids, "attention_mask": mask}
         given = {name: torch.from_numpy(part).to(self.device) for name, part in inputs.items()}
-        return cast(Tensor, self.bert(**given).logits)
+        read = self.bert(**given, output_hidden_states=True)
+        return torch.cat([read.logits, read.hidden_states[-1][:, 0]], dim=1)
 
     def _phrases(self) -> list[Ids]:
         """Return the sub-words of every token of the vocabulary; of some there are none."""
@@ -215,7 +228,8 @@ class TextEncoder(Encoder):
             np.asarray(ids if word else [], dtype=np.int64)
             for ids, word in zip(encoded["input_ids"], words, strict=True)
         ]
-        found[MASK] = np.array([self.subwords.mask_token_id], dtype=np.int64)
+        hidden = self.subwords.mask_token_id  # a checkpoint without it reads on without the words
+        found[MASK] = np.array([] if hidden is None else [hidden], dtype=np.int64)
         return found
 
     def _sentences(self, batch: Batch) -> Iterator[list[Ids]]:
@@ -259,7 +273,7 @@ def _limit(bert: PreTrainedModel, subwords: PreTrainedTokenizerBase) -> int:
 
 
 def _check_subwords(name: str, subwords: PreTrainedTokenizerBase) -> None:
-    needed = ("pad_token", "mask_token", "cls_token", "sep_token")
+    needed = ("pad_token", "cls_token", "sep_token")
     lacking = [one for one in needed if getattr(subwords, one, None) is None]
     if lacking:
         raise BadInput(

@@ -5,8 +5,9 @@ sequences of a bad actor are innocent, so a bag is scored by the maximum over it
 (multiple-instance learning; Andrews et al., NeurIPS 2002).
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.model.duplicates import Hashes, of_owners
 from core.model.splits import assign, has_both, set_repeats_aside
-from core.schema import Column
+from core.schema import OTHER_SCHEME, Column
 
 MIN_LABELS = 5  # of each class
 UNIT_COLUMN = {"actor": Column.ACTOR, "session": Column.SESSION, "sequence": Column.SEQUENCE}
@@ -30,6 +31,7 @@ class Bags:
     offsets: npt.NDArray[np.int64]  # (B + 1,)
     label: npt.NDArray[np.int64]  # (B,), 0 or 1
     split: npt.NDArray[np.object_]  # (B,), train | validation | test, or repeat: judges nothing
+    scheme: npt.NDArray[np.object_]  # (B,), what kind of abuse it is; None where nobody said
     unit: str  # actor | session | sequence
     contradicted: int = 0  # labels left out, for one that outweighs them says the opposite
 
@@ -45,8 +47,13 @@ class Bags:
         parts = [self.rows[self.offsets[i] : self.offsets[i + 1]] for i in index]
         rows = np.concatenate(parts) if parts else np.empty(0, np.int64)
         offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
-        return Bags(
-            rows, offsets, self.label[index], self.split[index], self.unit, self.contradicted
+        return replace(
+            self,
+            rows=rows,
+            offsets=offsets,
+            label=self.label[index],
+            split=self.split[index],
+            scheme=self.scheme[index],
         )
 
     @property
@@ -82,6 +89,27 @@ class Bags:
     def maximum(self, score: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return each bag's highest score; `score` is in the order of `rows`, (B,)."""
         return np.maximum.reduceat(score, self.offsets[:-1]) if len(self) else score[:0]
+
+    def highest(self, score: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+        """Return where in `rows` each bag's highest score is, (B,); of equal ones the first."""
+        owner = np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        order = np.lexsort([-score, owner])
+        return np.asarray(order[self.offsets[:-1]], dtype=np.int64)
+
+
+def count_schemes(bags: Bags) -> dict[str, int]:
+    """Return how many units that train name each scheme."""
+    train = bags.of("train")
+    names = train.scheme[train.label == 1]
+    return dict(sorted(Counter(str(name) for name in names if name is not None).items()))
+
+
+def told_apart(bags: Bags) -> list[str]:
+    """Return the schemes with enough labels to be learned; none unless there are two kinds."""
+    counts = count_schemes(bags)
+    enough = [name for name in counts if counts[name] >= MIN_LABELS and name != OTHER_SCHEME]
+    rest = sum(number for name, number in counts.items() if name not in enough)
+    return enough if len(enough) + (rest >= MIN_LABELS) > 1 else []
 
 
 def check_distinct(batch: Batch, bags: Bags) -> None:
@@ -127,8 +155,9 @@ def bags_of(
     if not found:
         return None
     actors = sequences[Column.ACTOR].to_numpy()
-    given = {actors[rows[0]]: split for rows, _, split in outside if split is not None}
-    rows, label = [bag[0] for bag in found], np.array([bag[1] for bag in found])
+    given = {actors[one.rows[0]]: one.split for one in outside if one.split is not None}
+    rows, label = [one.rows for one in found], np.array([one.label for one in found])
+    scheme = np.array([one.scheme for one in found], dtype=object)
     split = assign(
         [actors[part[0]] for part in rows],
         label,
@@ -138,7 +167,7 @@ def bags_of(
     )
     offsets = np.concatenate([[0], np.cumsum([len(part) for part in rows])]).astype(np.int64)
     unit = str(labels["unit"].mode().iloc[0]) if len(labels) else "actor"
-    bags = Bags(np.concatenate(rows), offsets, label, split, unit, contradicted)
+    bags = Bags(np.concatenate(rows), offsets, label, split, scheme, unit, contradicted)
     return bags if given or content is None else _without_repeats(bags, content)
 
 
@@ -186,7 +215,11 @@ def _last_times(
     return np.array([times[part].max() for part in rows])
 
 
-_Found = tuple[npt.NDArray[np.int64], int, str | None]
+class _Found(NamedTuple):
+    rows: npt.NDArray[np.int64]
+    label: int
+    split: str | None = None
+    scheme: str | None = None
 
 
 def _settled(found: list[_Found]) -> tuple[list[_Found], int]:
@@ -197,13 +230,14 @@ def _settled(found: list[_Found]) -> tuple[list[_Found], int]:
     """
     told: dict[int, int] = {}  # sequence -> label
     kept, contradicted = [], 0
-    for rows, label, split in found:
-        said = {told[row] for row in rows.tolist() if row in told}
-        free = np.array([row for row in rows.tolist() if row not in told], dtype=np.int64)
+    for one in found:
+        rows, label = one.rows.tolist(), one.label
+        said = {told[row] for row in rows if row in told}
+        free = np.array([row for row in rows if row not in told], dtype=np.int64)
         if 1 - label in said and (label == 0 or not len(free)):
             contradicted += 1
         elif len(free) and not (label == 1 and 1 in said):
-            kept.append((free, label, split))
+            kept.append(one._replace(rows=free))
             told |= dict.fromkeys(free.tolist(), label)
     return kept, contradicted
 
@@ -214,10 +248,11 @@ def _of_labels(sequences: pd.DataFrame, labels: pd.DataFrame) -> list[_Found]:
     for unit in ("sequence", "session", "actor"):
         part = labels[labels["unit"] == unit]
         rows_of: dict[Any, Any] = dict(sequences.groupby(UNIT_COLUMN[unit]).indices)
-        for key, label, split in zip(part["key"], part["label"], part["split"], strict=True):
+        columns = (part[name] for name in ("key", "label", "split", "scheme"))
+        for key, label, *told in zip(*columns, strict=True):
             if key in rows_of:
-                given = split if isinstance(split, str) else None
-                found.append((rows_of[key], int(label), given))
+                split, scheme = (one if isinstance(one, str) else None for one in told)
+                found.append(_Found(rows_of[key], int(label), split, scheme))
     return found
 
 
@@ -225,12 +260,13 @@ def _of_verdicts(sequences: pd.DataFrame, verdicts: pd.DataFrame) -> list[_Found
     row_of = {key: row for row, key in enumerate(sequences[Column.SEQUENCE])}
     of_actor: dict[Any, Any] = dict(sequences.groupby(Column.ACTOR).indices)
     found: list[_Found] = []
-    columns = (verdicts[name] for name in ("decision", "sequences", "actor_id"))
-    for decision, covered, actor in zip(*columns, strict=True):
+    columns = (verdicts[name] for name in ("decision", "sequences", "actor_id", "scheme"))
+    for decision, covered, actor, scheme in zip(*columns, strict=True):
         if decision == "confirmed":
             rows = sorted(row_of[key] for key in covered if key in row_of)
             if rows:
-                found.append((np.array(rows), 1, None))
+                named = scheme if isinstance(scheme, str) else None
+                found.append(_Found(np.array(rows), 1, scheme=named))
         elif decision == "legitimate" and actor in of_actor:
-            found.append((np.asarray(of_actor[actor]), 0, None))
+            found.append(_Found(np.asarray(of_actor[actor]), 0))
     return found

@@ -19,7 +19,7 @@ from core.errors import BadInput
 from core.model.batching import Parts
 from core.model.encoder import Encoder
 from core.model.files import read_json, write_json
-from core.model.inference import by_batch
+from core.model.inference import Evaluate, by_batch, in_turn
 from core.model.patterns import Patterns
 from core.model.surprise import strangest
 
@@ -79,10 +79,15 @@ class Unusualness:
         return cls(patterns, references, Reference.fit(_combined(references, found)))
 
     def score(
-        self, encoder: Encoder, batch: Batch, *, progress: Progress | None = None
+        self,
+        encoder: Encoder,
+        batch: Batch,
+        *,
+        progress: Progress | None = None,
+        evaluate: Evaluate = in_turn,
     ) -> npt.NDArray[np.float32]:
         """Return each sequence's unusualness, (N,), in [0, 1)."""
-        found = _evidence(encoder, self.patterns, batch, progress)
+        found = _evidence(encoder, self.patterns, batch, progress, evaluate)
         share = self.combined.log_share(_combined(self.parts, found), heavy=True)
         # Single precision would round the far end of a light tail to 1, and its order be lost.
         return (-np.expm1(share)).astype(np.float32)
@@ -109,10 +114,14 @@ class Unusualness:
 
 
 def _evidence(
-    encoder: Encoder, patterns: Patterns, batch: Batch, progress: Progress | None = None
+    encoder: Encoder,
+    patterns: Patterns,
+    batch: Batch,
+    progress: Progress | None = None,
+    evaluate: Evaluate = in_turn,
 ) -> Floats:
     """Return the strangest event, the strangest fact and the rarity of the pattern, (N, 3)."""
-    surprise = by_batch(encoder, batch, strangest, width=2, progress=progress)
+    surprise = by_batch(encoder, batch, strangest, width=2, progress=progress, evaluate=evaluate)
     return np.column_stack([surprise.astype(np.float64), patterns.rarity(batch)])
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sqlalchemy.exc import IntegrityError
 
-from core.errors import BadInput
+from core.errors import BadInput, Conflict
 from core.logs.frames import read_sequences
 from core.model.baselines.tables import isolation_forest
 from core.model.units import bags_of
@@ -20,19 +21,22 @@ from core.store.runs import Run
 def ask(home: Home, dataset_id: str, strategy: str, size: int, *, seed: int = 0) -> pd.DataFrame:
     """Add up to `size` actors to the queue of a data set, chosen by `strategy`.
 
-    Whoever has a case, a verdict or a label is not asked about again. Those chosen by chance are
-    cases of the source `random` with their propensity; the others were chosen by a score, for
-    certain. The next scoring run renews the queue, undecided ones leave it then.
+    Whoever has a case, a verdict or a label is not asked about again. The cases' source says why
+    each was chosen: `margin` and `outlier` for certain, `random` with its propensity. Those of the
+    first two come before the rest of the queue, those by chance stand among it by their score, so
+    that nothing tells them apart. The next scoring run renews the queue, undecided ones leave it
+    then.
 
     Returns
     -------
-    One row per case added: actor_id, sequence_id, score, propensity and ``chosen`` (margin, outlier
-    or random).
+    One row per case added: actor_id, sequence_id, score, source and propensity.
 
     Raises
     ------
     BadInput
         If there is no such strategy, the data set was not scored, or nobody is left to ask about.
+    Conflict
+        If the queue changed meanwhile.
     """
     with home.engine.connect() as con:
         datasets.get(con, dataset_id)
@@ -46,16 +50,18 @@ def ask(home: Home, dataset_id: str, strategy: str, size: int, *, seed: int = 0)
     picked = choose(strategy, pool, size, np.random.default_rng(seed))
     chosen = actors.iloc[picked["row"]].reset_index(drop=True)
     frame = chosen.assign(
-        source=np.where(picked["source"] == "random", "random", "score"),
+        source=picked["source"],
         propensity=picked["propensity"],
         run_id=run.id,
         dataset_id=dataset_id,
         created_at=now(),
     )
-    with home.engine.begin() as con:
-        cases.add(con, frame)
-    shown = [Column.ACTOR, Column.SEQUENCE, Column.SCORE, "propensity"]
-    return frame[shown].assign(chosen=picked["source"])
+    try:
+        with home.engine.begin() as con:
+            cases.add(con, frame)
+    except IntegrityError as error:
+        raise Conflict("The queue changed while cases were chosen: ask again.") from error
+    return frame[[Column.ACTOR, Column.SEQUENCE, Column.SCORE, "source", "propensity"]]
 
 
 def _pool(home: Home, run: Run, sequences: pd.DataFrame, actors: pd.DataFrame) -> Pool:

@@ -1,20 +1,12 @@
 """One decision: store it, and say which case comes next."""
 
+from core.errors import BadInput
+from core.schema import LONGEST_SCHEME, scheme_name
 from core.store import cases, verdicts
 from core.store.home import Home
 from core.store.verdicts import Verdict
 
 DECISIONS = {"confirmed": "Confirmed abuse", "legitimate": "Legitimate", "unclear": "Unclear"}
-SCHEMES = {
-    "fake_orders": "Fake orders",
-    "click_farm": "Click farm",
-    "scraper": "Bot or price scraper",
-    "review_spam": "Review spam",
-    "coupon_abuse": "Coupon abuse",
-    "price_manipulation": "Price manipulation",
-    "account_takeover": "Account takeover",
-    "other": "Something else",
-}
 
 
 def decide(
@@ -30,8 +22,19 @@ def decide(
     """Store a verdict and return the next waiting case of the data set, if there is one.
 
     The verdict covers the flagged sequences; a case drawn at random has none, there it is the
-    sequence with the highest score that was looked at.
+    sequence with the highest score that was looked at. Only abuse has a scheme.
+
+    Raises
+    ------
+    BadInput
+        If the scheme is too long for a name.
     """
+    named = scheme_name(scheme) if scheme and decision == "confirmed" else None
+    if named and len(named) > LONGEST_SCHEME:
+        raise BadInput(
+            f"The name of a scheme has at most {LONGEST_SCHEME} characters; this one has "
+            f"{len(named)}. Put what it was into the note."
+        )
     with home.engine.begin() as con:
         case = cases.get(con, case_id)
         verdict = Verdict(
@@ -40,7 +43,7 @@ def decide(
             decision=decision,
             sequences=case.flagged or [case.sequence_id],
             score=case.score,
-            scheme=scheme if decision == "confirmed" else None,
+            scheme=named or None,
             note=note,
         )
         verdicts.add(con, verdict)

@@ -20,7 +20,10 @@ MOST_RANDOM = 200
 
 
 def read_scores(home: Home, run_id: str) -> pd.DataFrame:
-    """Return a run's scores: sequence_id, actor_id, score."""
+    """Return a run's scores: sequence_id, actor_id, score.
+
+    Where the model tells schemes apart, also likely_scheme and likely_share, see `cases`.
+    """
     file = home.run_file(run_id)
     if not file.exists():
         raise NotFound(f"The scores of run '{run_id}' are gone: score the data set again.")
@@ -90,8 +93,10 @@ def cases_of_actors(
     ranked = scores.sort_values(
         [Column.SCORE, Column.SEQUENCE], ascending=[False, True], kind="stable"
     )
-    top = ranked.drop_duplicates(Column.ACTOR)[[Column.ACTOR, Column.SEQUENCE, Column.SCORE]]
-    top = top.astype({Column.SCORE: float})
+    shown = [Column.ACTOR, Column.SEQUENCE, Column.SCORE]
+    shown += [Column.LIKELY_SCHEME, Column.LIKELY_SHARE]  # empty where schemes are not told apart
+    top = ranked.drop_duplicates(Column.ACTOR).reindex(columns=shown)
+    top = top.astype({Column.SCORE: float, Column.LIKELY_SHARE: float})
     hits = ranked[ranked[Column.SCORE] >= threshold]
     flagged = hits.groupby(Column.ACTOR, sort=False)[Column.SEQUENCE].agg(list).rename("flagged")
     of_actor = sequences.groupby(Column.ACTOR)

@@ -1,7 +1,7 @@
-"""The resident model: loaded once per process, shared by every session of it."""
+"""A model ready to score; what it is asked goes through the resident engine of its device."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +9,16 @@ import numpy.typing as npt
 import torch
 
 from core.batch import Batch
+from core.errors import BadInput
 from core.model.backbone import load_encoder
-from core.model.encoder import Encoder
-from core.model.inference import probabilities
+from core.model.encoder import POSITIVE, Encoder
+from core.model.inference import probabilities, probabilities_by_kind
+from core.model.schemes import kinds_of
 from core.model.unusualness import Unusualness
+from core.scoring.device import best_device, place
+from core.scoring.resident import Priority, engine_on
 
 Floats = npt.NDArray[np.float32]
-
-
-def best_device() -> torch.device:
-    """Return the GPU if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @dataclass(frozen=True)
@@ -29,22 +28,29 @@ class Scorer:
     model_id: str
     encoder: Encoder
     unusualness: Unusualness | None
+    priority: Priority = Priority.RUN
 
     @classmethod
     def load(cls, folder: Path, device: torch.device | None = None) -> "Scorer":
-        """Load a model directory onto `device` (default: the GPU if there is one), bf16 on a GPU.
+        """Load a model directory onto `device` (default: the settings'), bf16 on a GPU.
 
         Raises
         ------
         BadInput
-            If a part is missing or damaged, or the parts do not belong together.
+            If a part is missing or damaged, the parts do not belong together, there is no such
+            device, or the model does not fit it.
         """
         device = device or best_device()
-        encoder = load_encoder(folder).to(device)
-        if device.type == "cuda":
-            encoder = encoder.to(torch.bfloat16)
+        encoder = load_encoder(folder)
+        for name, weight in encoder.named_parameters():
+            if not weight.isfinite().all():
+                raise BadInput(f"The model in {folder} is damaged: {name} holds what is no number.")
         unusualness = None if encoder.classifies else Unusualness.load(folder)
-        return cls(folder.name, encoder, unusualness)
+        return cls(folder.name, place(encoder, device), unusualness)
+
+    def at(self, priority: Priority) -> "Scorer":
+        """Return the same model, asked by somebody who waits more or less urgently."""
+        return replace(self, priority=priority)
 
     def predict_proba(
         self, batch: Batch, *, progress: Callable[[float], None] | None = None
@@ -53,8 +59,25 @@ class Scorer:
 
         Column 1 is the probability of abuse or, for a model without labels, the unusualness.
         """
+        evaluate = engine_on(self.encoder.device).evaluate(self.priority)
         if self.unusualness is None:
-            score = probabilities(self.encoder, batch, progress=progress)
+            score = probabilities(self.encoder, batch, progress=progress, evaluate=evaluate)
         else:
-            score = self.unusualness.score(self.encoder, batch, progress=progress)
+            score = self.unusualness.score(
+                self.encoder, batch, progress=progress, evaluate=evaluate
+            )
         return np.column_stack([1 - score, score])
+
+    @property
+    def kinds(self) -> list[str]:
+        """What the model calls abuse; none unless it tells schemes apart."""
+        return kinds_of(self.encoder)
+
+    def predict_kinds(
+        self, batch: Batch, *, progress: Callable[[float], None] | None = None
+    ) -> tuple[Floats, Floats]:
+        """Return the score, (N,), and how likely each of `kinds` is in case it is abuse, (N, K)."""
+        if self.kinds:
+            return probabilities_by_kind(self.encoder, batch, progress=progress)
+        score = self.predict_proba(batch, progress=progress)[:, POSITIVE]
+        return score, np.empty((len(batch), 0), dtype=np.float32)

@@ -5,13 +5,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import NotFound
 from core.logs.frames import actions, partitions, read_events, read_mapping, read_sequences
-from core.model.encoder import POSITIVE
 from core.schema import Column
 from core.scoring.cases import renew_queue
 from core.scoring.engine import Scorer
@@ -101,8 +101,12 @@ def _score_partitions(
             scored = before + share * size
             progress(scored / len(sequences), f"scored {scored:,.0f} of {len(sequences):,}")
 
-        score = scorer.predict_proba(tokenizer.encode(events, part), progress=told)[:, POSITIVE]
-        parts.append(part[[Column.SEQUENCE, Column.ACTOR]].assign(score=score))
+        score, kinds = scorer.predict_kinds(tokenizer.encode(events, part), progress=told)
+        scored = part[[Column.SEQUENCE, Column.ACTOR]].assign(score=score)
+        if scorer.kinds:
+            likely = np.array(scorer.kinds)[kinds.argmax(axis=1)]
+            scored[Column.LIKELY_SCHEME], scored[Column.LIKELY_SHARE] = likely, kinds.max(axis=1)
+        parts.append(scored)
         done += size
     return pd.concat(parts, ignore_index=True)
 

@@ -11,6 +11,8 @@ from core.store.home import as_dict, records
 from core.store.tables import cases, runs, verdicts
 
 _STANDING = verdicts.c.undone_at.is_(None)
+ASKED_FOR = ("margin", "outlier")  # sources of cases that somebody wants to learn from
+_ORDER = (cases.c.source.in_(ASKED_FOR).desc(), cases.c.score.desc(), cases.c.id)
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Case:
     source: str
     propensity: float
     created_at: datetime
+    likely_scheme: str | None = None  # what the model would call it
+    likely_share: float | None = None  # how sure it is of that, if it is abuse
 
 
 def replace_open(con: Connection, dataset_id: str, frame: pd.DataFrame) -> int:
@@ -77,23 +81,24 @@ def get(con: Connection, case_id: int) -> Case:
 def queue(con: Connection, dataset_id: str | None = None, *, decided: bool = False) -> pd.DataFrame:
     """Return the cases waiting (or, with `decided`, those with a verdict), highest score first.
 
-    Random picks are ordered by score like the rest, so nothing tells them apart while reviewing.
+    Those asked for to learn from come before all others. Random picks are ordered by score like the
+    rest, so nothing tells them apart while reviewing.
     """
     query = _with_verdict()
     query = query.where(verdicts.c.id.is_not(None) if decided else verdicts.c.id.is_(None))
     if dataset_id is not None:
         query = query.where(cases.c.dataset_id == dataset_id)
-    return pd.read_sql(query.order_by(cases.c.score.desc(), cases.c.id), con)
+    return pd.read_sql(query.order_by(*_ORDER), con)
 
 
 def next_open(con: Connection, dataset_id: str, *, skipping: list[int]) -> int | None:
-    """Return the id of the waiting case with the highest score, leaving out `skipping`."""
+    """Return the id of the first waiting case of the queue, leaving out `skipping`."""
     query = (
         select(cases.c.id)
         .outerjoin(verdicts, (verdicts.c.case_id == cases.c.id) & _STANDING)
         .where(cases.c.dataset_id == dataset_id, verdicts.c.id.is_(None))
         .where(cases.c.id.not_in(skipping))
-        .order_by(cases.c.score.desc(), cases.c.id)
+        .order_by(*_ORDER)
         .limit(1)
     )
     return con.execute(query).scalar()

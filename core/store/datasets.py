@@ -80,4 +80,5 @@ def delete_dataset(home: Home, dataset_id: str) -> None:
         con.execute(delete(datasets).where(datasets.c.id == dataset_id))
     for run_id in run_ids:
         remove(home.run_file(run_id))
+        remove(home.embeddings_file(run_id))
     remove(home.dataset_dir(dataset_id))

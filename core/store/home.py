@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import pandas as pd
 from filelock import FileLock
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import BadInput
 from core.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0003"  # the newest migration
+HEAD = "0004"  # the newest migration
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ABANDONED: Final = 3600.0  # seconds without a change after which nobody is writing any more
 FORGOTTEN: Final = 7 * 86_400.0  # seconds after which nobody goes on with a killed training
@@ -45,6 +45,10 @@ class Home:
     def run_file(self, run_id: str) -> Path:
         """Scores of one run."""
         return self.path / "runs" / f"{run_id}.parquet"
+
+    def embeddings_file(self, run_id: str) -> Path:
+        """Embeddings of the sequences of a run's cases."""
+        return self.path / "runs" / f"{run_id}.embeddings.parquet"
 
     def training_dir(self, training_id: str) -> Path:
         """TensorBoard's event files of one training."""
@@ -124,9 +128,27 @@ def _migrate(engine: Engine, folder: Path) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     # SQLite's own lock comes too late: both processes would have read that nothing is there yet.
     alone = FileLock(folder / "migrate.lock") if engine.dialect.name == "sqlite" else nullcontext()
-    with alone, engine.begin() as con:
+    with alone, engine.connect() as con, _without_cascades(con), con.begin():
         config.attributes["connection"] = con
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _without_cascades(con: Connection) -> Iterator[None]:
+    """Let a migration replace a table without deleting what refers to its rows.
+
+    SQLite alters a table by copying it and dropping the old one, which deletes the old rows first.
+    """
+    if con.dialect.name != "sqlite":
+        yield
+        return
+    con.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    con.commit()  # what was asked within a transaction would not count
+    try:
+        yield
+    finally:
+        con.exec_driver_sql("PRAGMA foreign_keys = ON")
+        con.commit()
 
 
 def _version(engine: Engine) -> str | None:

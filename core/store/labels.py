@@ -8,7 +8,7 @@ from core.store.tables import labels
 
 
 def replace_labels(con: Connection, dataset_id: str, unit: str, frame: pd.DataFrame) -> None:
-    """Set the labels of `unit` to `frame` with the columns key, label (bool) and split."""
+    """Set the labels of `unit` to `frame` with the columns key, label (bool), split and scheme."""
     con.execute(delete(labels).where(labels.c.dataset_id == dataset_id, labels.c.unit == unit))
     rows = records(frame.assign(dataset_id=dataset_id, unit=unit))
     if rows:
@@ -16,8 +16,8 @@ def replace_labels(con: Connection, dataset_id: str, unit: str, frame: pd.DataFr
 
 
 def of_dataset(con: Connection, dataset_id: str) -> pd.DataFrame:
-    """Return the labels of a data set: unit, key, label, split."""
-    columns = (labels.c.unit, labels.c.key, labels.c.label, labels.c.split)
+    """Return the labels of a data set: unit, key, label, split, scheme."""
+    columns = (labels.c.unit, labels.c.key, labels.c.label, labels.c.split, labels.c.scheme)
     return pd.read_sql(select(*columns).where(labels.c.dataset_id == dataset_id), con)
 
 

@@ -64,6 +64,7 @@ labels = Table(
     Column("key", String(400), primary_key=True),
     Column("label", Boolean, nullable=False),
     Column("split", String(10)),
+    Column("scheme", String(40)),  # what kind of abuse it is, if somebody said
     _one_of("unit", "actor", "session", "sequence"),
     _one_of("split", "train", "validation", "test"),
 )
@@ -151,8 +152,10 @@ cases = Table(
     Column("source", String(10), nullable=False),
     Column("propensity", Float, nullable=False),
     Column("created_at", DateTime, nullable=False),
+    Column("likely_scheme", String(40)),  # what the model would call it, if it tells schemes apart
+    Column("likely_share", Float),  # how sure it is of that, if it is abuse
     UniqueConstraint("dataset_id", "actor_id"),
-    _one_of("source", "score", "random"),
+    _one_of("source", "score", "random", "margin", "outlier"),
     _probability("score"),
     _probability("propensity"),
     sqlite_autoincrement=True,  # a freed number would send a stale click to another actor

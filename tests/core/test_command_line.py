@@ -195,7 +195,7 @@ def test_asking_for_labels_names_whom_and_why(seeded_home: Home) -> None:
         con.execute(labels_table.delete())
     asked = run("ask", "small", "--size", 6)
     assert asked["added"] == len(asked["cases"]) == 6
-    assert {case["chosen"] for case in asked["cases"]} == {"outlier", "random"}
+    assert {case["source"] for case in asked["cases"]} == {"outlier", "random"}
     assert "no way to choose 'best'" in refused("ask", "small", "--strategy", "best")
 
 

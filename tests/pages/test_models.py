@@ -1,10 +1,12 @@
 import pytest
 from sqlalchemy import delete, update
 
+from core.govern.log import read_log
 from core.review.deciding import decide
 from core.store import cases, jobs, models
 from core.store.tables import labels
 from core.store.tables import models as models_table
+from core.worker import SETTINGS
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
 
@@ -26,6 +28,27 @@ def test_training_asks_for_a_candidate_as_a_job(open_page, seeded_home):
         job = jobs.newest(con).iloc[0]
     assert job["kind"] == "train"
     assert job["arguments"] == {"dataset": "small", "parent": "finetuned", "seed": 0}
+
+
+def test_a_page_can_ask_for_adversarial_training(open_page, seeded_home):
+    app = open_page("train")
+    app.checkbox[0].check()
+    _press(app, "Train a candidate")
+    with seeded_home.engine.connect() as con:
+        assert jobs.newest(con).iloc[0]["arguments"]["adversarial"] is True
+    assert "adversarial" in SETTINGS  # the worker takes it
+
+
+def test_the_page_counts_what_a_training_would_count(open_page, seeded_home):
+    """A verdict on an actor with a label counts once; what contradicts it is left out."""
+    with seeded_home.engine.connect() as con:
+        first = cases.queue(con).iloc[0]
+    decide(seeded_home, int(first["id"]), "legitimate", analyst="eva")
+    units = read_log(seeded_home, "small").bags
+    app = open_page("train")
+    counts = [str((units.label == 1).sum()), str((units.label == 0).sum())]
+    assert [metric.value for metric in app.metric][:2] == counts == ["19", "41"]
+    assert any("1 labels were left out" in caption.value for caption in app.caption)
 
 
 def test_training_is_refused_below_five_of_a_class(open_page, seeded_home):
@@ -94,7 +117,8 @@ def test_a_model_is_shown_beside_every_baseline(open_page, seeded_home):
         )
     app = open_page("models", model="pretrained")
     assert not app.exception
-    assert [tab.label for tab in app.tabs] == ["Beside simpler methods", "Curves", "Calibration"]
+    named = ["Beside simpler methods", "Curves", "Calibration", "Kinds of abuse"]
+    assert [tab.label for tab in app.tabs] == named
     said = "\n".join(block.value for block in [*app.markdown, *app.caption])
     assert "random forest on facts" in said
     assert "sequences of abuse reach the threshold" in said

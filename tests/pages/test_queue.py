@@ -1,6 +1,8 @@
 import pytest
+from sqlalchemy import delete
 
 from core.store import cases, models
+from core.store.tables import labels
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
 
@@ -45,3 +47,37 @@ def test_start_reviewing_opens_the_first_case(open_page, seeded_home):
         first = cases.queue(con)["id"][0]
     next(button for button in app.button if button.label == "Start reviewing").click().run()
     assert app.query_params["case"] == str(first)
+
+
+def test_cases_to_learn_from_join_the_queue_on_a_click(open_page, seeded_home):
+    with seeded_home.engine.begin() as con:
+        con.execute(delete(labels))
+        before = cases.queue(con)
+    app = open_page("queue")
+    app.number_input[0].set_value(6)
+    app.selectbox[1].set_value("margin")
+    next(button for button in app.button if "learn most from" in button.label).click().run()
+    assert [said.value for said in app.success] == ["6 cases joined the queue: 6 least sure of."]
+    with seeded_home.engine.connect() as con:
+        queue = cases.queue(con)
+    assert queue["source"].tolist()[:6] == ["margin"] * 6
+    assert len(queue) == len(before) + 6
+    shown = app.dataframe[0].value["actor_id"].tolist()
+    assert shown == queue["actor_id"].tolist()
+    assert any("first the 6 to learn from" in caption.value for caption in app.caption)
+
+
+def test_where_everybody_is_known_nobody_is_asked_for(open_page):
+    app = open_page("queue")
+    next(button for button in app.button if "learn most from" in button.label).click().run()
+    assert "Everybody has been asked about already" in app.error[0].value
+
+
+def test_a_case_is_shown_with_what_it_is_most_like(open_page, seeded_home):
+    assert set(open_page("queue").dataframe[0].value["likely"]) == {""}
+    with seeded_home.engine.begin() as con:
+        con.exec_driver_sql("UPDATE cases SET likely_scheme = 'coupon_abuse', likely_share = 0.724")
+        case = cases.queue(con)["id"].iloc[0]
+    assert set(open_page("queue").dataframe[0].value["likely"]) == {"coupon abuse (72 %)"}
+    captions = [caption.value for caption in open_page("case", case=str(case)).caption]
+    assert "Most like: coupon abuse (72 %)" in captions

@@ -13,6 +13,13 @@ def first_case(home):
         return cases.get(con, int(cases.queue(con)["id"][0]))
 
 
+def opened(open_page, case):
+    """Open the case and its what-if."""
+    app = open_page("case", case=str(case.id))
+    button(app, f"whatif-{case.id}").click().run()
+    return app
+
+
 def metric(app, label):
     return next((one.value for one in app.metric if one.label == label), None)
 
@@ -36,7 +43,7 @@ def rescored(home, case, edits):
 
 def test_an_untouched_table_scores_nothing(open_page, seeded_home):
     case = first_case(seeded_home)
-    app = open_page("case", case=str(case.id))
+    app = opened(open_page, case)
     assert metric(app, "Score now") == metric(app, "Before") == f"{case.score:.3f}"
     assert button(app, "whatif-undo").disabled
     assert button(app, "whatif-redo").disabled
@@ -44,7 +51,7 @@ def test_an_untouched_table_scores_nothing(open_page, seeded_home):
 
 def test_edits_show_the_new_score_and_are_undone_and_done_again(open_page, seeded_home):
     case = first_case(seeded_home)
-    app = open_page("case", case=str(case.id))
+    app = opened(open_page, case)
     edit(app, deleted_rows=[0], edited_rows={1: {"action": "view"}})
     assert not app.exception
     edits = Edits(delete=[0], change={1: {"action": "view"}})
@@ -69,7 +76,7 @@ def events_of(home, case):
 
 def test_an_added_event_counts_and_an_odd_one_is_warned_of(open_page, seeded_home):
     case = first_case(seeded_home)
-    app = open_page("case", case=str(case.id))
+    app = opened(open_page, case)
     edit(app, added_rows=[{"event": 1.5, "action": "refund", "item": "i0"}])
     said = " ".join(one.value for one in app.warning)
     assert "never learned the action 'refund'" in said
@@ -79,7 +86,7 @@ def test_an_added_event_counts_and_an_odd_one_is_warned_of(open_page, seeded_hom
 
 def test_a_table_without_events_is_refused_in_words(open_page, seeded_home):
     case = first_case(seeded_home)
-    app = open_page("case", case=str(case.id))
+    app = opened(open_page, case)
     edit(app, deleted_rows=list(range(len(events_of(seeded_home, case)))))
     assert not app.exception
     assert "leave no event" in app.warning[0].value
@@ -89,7 +96,7 @@ def test_a_table_without_events_is_refused_in_words(open_page, seeded_home):
 
 def test_a_saved_scenario_opens_by_its_link(open_page, seeded_home):
     case = first_case(seeded_home)
-    app = open_page("case", case=str(case.id))
+    app = opened(open_page, case)
     app.text_input(key="analyst").input("eva").run()
     edit(app, deleted_rows=[1])
     next(one for one in app.text_input if one.label == "Name").input("one less")
@@ -117,7 +124,7 @@ def test_a_link_to_a_scenario_that_is_gone_opens_the_case(open_page, seeded_home
 
 def test_what_would_clear_the_case_is_found_and_tried(open_page, seeded_home):
     case = first_case(seeded_home)
-    app = open_page("case", case=str(case.id))
+    app = opened(open_page, case)
     button(app, "whatif-search").click().run()
     assert not app.exception
     said = [one.value for one in app.markdown if "flagged" in one.value or "pass" in one.value]

@@ -21,8 +21,12 @@ def test_bars_of_tokens_add_up_to_the_whole():
 
 
 def test_bars_towards_abuse_and_towards_normal_differ_in_colour():
-    bars = attribution.by_event(["all", "1", "2"], [0.1, -0.2, 0.3]).data[0]
-    assert list(bars.marker.color) == [look.ABUSE, look.NORMAL, look.ABUSE]
+    bars = attribution.by_token(["all", "1", "2"], [0.1, -0.2, 0.3]).data[0]
+    assert dict(zip(bars.x, bars.marker.color, strict=True)) == {
+        0.1: look.ABUSE,
+        -0.2: look.NORMAL,
+        0.3: look.ABUSE,
+    }
 
 
 def test_labels_cannot_smuggle_markup():

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.charts import axis, look
+from core.charts import axis, look, score_line
 from core.charts.timeline import timeline
 
 
@@ -109,3 +109,36 @@ def test_labels_of_the_time_axis_do_not_lie_on_each_other():
     at = np.asarray(figure.layout.xaxis.tickvals)
     width = max(figure.data[0].x) - min(figure.data[0].x)
     assert (np.diff(at) >= width / axis.TICKS - 1e-6).all()
+
+
+PREFIXES = {"events": [1, 2, 3], "score": [0.1, 0.7, 0.4], "threshold": 0.6, "tipping": 2}
+
+
+def test_the_score_after_each_event_stands_above_its_event():
+    figure = timeline(_events([0, 10, 20]), by_time=False, prefixes=PREFIXES)
+    marks, line, tipping = figure.data
+    assert list(line.x) == list(marks.x)
+    assert list(line.y) == PREFIXES["score"]
+    assert (list(tipping.x), list(tipping.y)) == ([2], [0.7])
+    assert figure.layout.yaxis.domain[1] < figure.layout.yaxis2.domain[0]
+    assert "reaches the threshold at event 2 of 3" in tipping.hovertext[0]
+
+
+def test_a_sequence_that_never_reaches_the_threshold_has_no_tipping_event():
+    figure = timeline(_events([0, 1, 2]), by_time=True, prefixes=PREFIXES | {"tipping": None})
+    assert len(figure.data) == 2
+
+
+def test_the_place_of_the_line_is_kept_while_it_is_computed():
+    waiting, drawn = (
+        timeline(_events([0, 10, 20]), by_time=True, prefixes=found) for found in ({}, PREFIXES)
+    )
+    assert waiting.layout.height == drawn.layout.height
+    assert waiting.layout.yaxis.domain == drawn.layout.yaxis.domain
+
+
+def test_scores_of_two_sequences_lie_over_each_other():
+    short = PREFIXES | {"events": [1, 2], "score": [0.2, 0.3], "tipping": None}
+    figure = score_line.together({"this case": PREFIXES, "u<1>": short})
+    assert [line.name for line in figure.data] == ["this case", "u&lt;1&gt;"]
+    assert [list(line.x) for line in figure.data] == [[1, 2, 3], [1, 2]]

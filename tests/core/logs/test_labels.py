@@ -23,6 +23,7 @@ def dataset(home: Home, write: Write) -> str:
 def stored(home: Home, dataset: str) -> list[list[object]]:
     with home.engine.connect() as con:
         frame = labels.of_dataset(con, dataset).sort_values("key").astype(object)
+        frame = frame.drop(columns="scheme")
     return frame.where(frame.notna(), None).to_numpy().tolist()
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -43,7 +44,11 @@ def words(*sequences: str) -> Strings:
 
 def units(label: list[int], split: list[str]) -> Bags:
     rows = np.arange(len(label))
-    return Bags(rows, np.arange(len(label) + 1), np.array(label), np.array(split, object), "actor")
+    nobody_said = np.full(len(label), None, dtype=object)
+    return Bags(
+        rows, np.arange(len(label) + 1), np.array(label), np.array(split, object), nobody_said,
+        "actor",
+    )  # fmt: skip
 
 
 def visits(
@@ -102,10 +107,7 @@ def test_baselines_score_the_units_of_the_split_asked_for_in_their_order() -> No
 
 def test_the_test_units_do_not_change_what_is_fitted() -> None:
     sequences, events, bags = visits(80)
-    other = Bags(
-        bags.rows, bags.offsets, np.where(bags.split == "test", 1 - bags.label, bags.label),
-        bags.split, bags.unit,
-    )  # fmt: skip
+    other = replace(bags, label=np.where(bags.split == "test", 1 - bags.label, bags.label))
     first, second = baselines(sequences, events, bags), baselines(sequences, events, other)
     for name in first:
         assert first[name].threshold == second[name].threshold

@@ -1,6 +1,7 @@
 """Fine-tuning: what each method changes, what an augmentation may change, honest probabilities."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from core.logs.labels import attach_labels
 from core.model.adapting import Method
 from core.model.augment import crop, drop_events, hide, jitter, rotate
 from core.model.calibration import fit_temperature
+from core.model.checkpoint import Checkpoint
 from core.model.encoder import Encoder, Size
 from core.model.finetune import FinetuneConfig, finetune
 from core.model.inference import probabilities
@@ -137,16 +139,20 @@ def test_a_diverged_fine_tuning_is_refused_in_words(seeded_home: Home, pretraine
         finetune(pretrained, known.batch, known.bags, config, seed=0, report=lambda _: None)
 
 
+def two_classes(margin: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.zeros(len(margin)), margin])
+
+
 @given(true=st.sampled_from([0.4, 1.0, 3.0]), seed=st.integers(0, 20))
 def test_the_temperature_is_that_of_the_labels(true: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     honest = rng.normal(scale=2, size=4000)
     label = (rng.random(4000) < 1 / (1 + np.exp(-honest))).astype(np.int64)
-    assert fit_temperature(honest * true, label) == pytest.approx(true, rel=0.2)
+    assert fit_temperature(two_classes(honest * true), label) == pytest.approx(true, rel=0.2)
 
 
 def test_a_handful_of_labels_does_not_make_the_model_certain() -> None:
-    perfect = fit_temperature(np.array([2.0, 3.0, -2.0, -3.0]), np.array([1, 1, 0, 0]))
+    perfect = fit_temperature(two_classes(np.array([2.0, 3.0, -2.0, -3.0])), np.array([1, 1, 0, 0]))
     assert 0.2 < perfect < 1
 
 
@@ -225,3 +231,101 @@ def test_a_deleted_data_set_is_not_replayed(second: Home) -> None:
     assert earlier(second, "finetuned", "second", encoder) == []
     with pytest.raises(NotFound):
         read_log(second, "small")
+
+
+class Killed(Exception):
+    pass
+
+
+class Dying(Checkpoint):
+    """Kills the training right after its `after`-th checkpoint; one is due at every step."""
+
+    due = True
+    after = 0
+    saved = 0
+
+    def save(self, *state: Any) -> None:
+        super().save(*state)
+        self.saved += 1
+        if self.saved == self.after:
+            raise Killed
+
+
+@pytest.mark.parametrize(
+    ("after", "method"), [(1, "full"), (4, "full"), (9, "full"), (11, "lora"), (13, "head")]
+)
+def test_a_killed_fine_tuning_ends_with_the_weights_of_one_never_killed(
+    seeded_home: Home, tmp_path: Path, after: int, method: Method
+) -> None:
+    known = lesson(
+        read_log(seeded_home, "small"), Encoder.load(seeded_home.model_dir("pretrained")).tokenizer
+    )
+    # Seven steps an epoch, of two batches each; the last one of an epoch has no second.
+    config = FinetuneConfig(
+        method=method, epochs=3, patience=2, batch_size=3, accumulate=2, learning_rate=2e-3
+    )
+    kinds = np.where(
+        known.bags.label == 1, np.where(np.arange(len(known.bags)) % 2, "a", "b"), None
+    )
+    named = replace(known.bags, scheme=kinds)
+    told: dict[str, list[dict[str, Any]]] = {"whole": [], "resumed": []}
+
+    def run(checkpoint: Checkpoint, points: list[dict[str, Any]]) -> Encoder:
+        encoder = Encoder.load(seeded_home.model_dir("pretrained")).with_classifier(0)
+        finetune(
+            encoder, known.batch, named, config, seed=3, report=points.append, checkpoint=checkpoint
+        )
+        return encoder
+
+    whole = run(Checkpoint(None), told["whole"])
+    dying = Dying(tmp_path / "one.pt")
+    dying.after = after
+    with pytest.raises(Killed):
+        run(dying, [])
+    resumed = run(Checkpoint(tmp_path / "one.pt"), told["resumed"])
+    for name, weight in whole.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], weight, rtol=0, atol=0)
+    assert len(told["resumed"]) < len(told["whole"])
+    assert told["whole"][-1] == told["resumed"][-1]
+    assert resumed.bert.config.to_dict() == whole.bert.config.to_dict()
+
+
+def test_a_training_killed_while_fine_tuning_goes_on_and_leaves_no_checkpoint(
+    seeded_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Checkpoint, "due", True)
+    config = replace(TINY, finetune=FinetuneConfig(epochs=3, batch_size=4))
+
+    def stop(point: dict[str, Any]) -> None:
+        if point["phase"] == "fine-tuning" and point.get("epoch") == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(seeded_home, "small", config=config, told=stop)
+    assert len(list(seeded_home.checkpoints.iterdir())) == 2  # one of each phase
+    points: list[dict[str, Any]] = []
+    resumed = train(seeded_home, "small", config=config, told=points.append)
+    assert [point["epoch"] for point in points if "epoch" in point] == [2, 3]
+    assert not list(seeded_home.checkpoints.iterdir())
+    whole = train(seeded_home, "small", config=config)
+    assert resumed.metrics["test"] == whole.metrics["test"]
+
+
+def test_other_labels_do_not_go_on_from_a_checkpoint(
+    seeded_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Checkpoint, "due", True)
+    config = replace(TINY, finetune=FinetuneConfig(epochs=2, batch_size=4))
+
+    def stop(point: dict[str, Any]) -> None:
+        if point.get("epoch") == 1 and point["phase"] == "fine-tuning":
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(seeded_home, "small", config=config, told=stop)
+    with seeded_home.engine.begin() as con:
+        con.exec_driver_sql("UPDATE labels SET label = NOT label WHERE key = 'u001'")
+    points: list[dict[str, Any]] = []
+    train(seeded_home, "small", config=config, told=points.append)
+    tuned = [p for p in points if p["phase"] == "fine-tuning"]
+    assert tuned[0]["progress"] == 0

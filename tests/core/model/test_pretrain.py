@@ -67,6 +67,7 @@ def test_a_killed_pre_training_ends_with_the_weights_of_one_never_killed(
 
     class Dying(Checkpoint):
         saved = 0
+        due = True
 
         def save(self, *state: Any) -> None:
             super().save(*state)
@@ -76,7 +77,7 @@ def test_a_killed_pre_training_ends_with_the_weights_of_one_never_killed(
 
     file = tmp_path / "checkpoints" / "one.pt"
     with pytest.raises(Killed):
-        pretrain(stopped, log, CONFIG, seed=3, report=quiet, checkpoint=Dying(file, every=0))
+        pretrain(stopped, log, CONFIG, seed=3, report=quiet, checkpoint=Dying(file))
     watched = Parts(log.sizes, read)
     pretrain(resumed, watched, CONFIG, seed=3, report=quiet, checkpoint=Checkpoint(file))
     assert len(taken) < 10 if after > 1 else len(taken) <= 10

@@ -15,6 +15,7 @@ from transformers import AutoModelForSequenceClassification
 from core.batch import Batch
 from core.errors import BadInput
 from core.explain.explaining import explain_sequence
+from core.explain.shapley import attribute
 from core.govern.config import TrainConfig
 from core.govern.log import read_log
 from core.govern.training import train
@@ -204,6 +205,19 @@ def test_it_scores_a_log_and_explains_a_case(texted: Home, batch: Batch) -> None
     tokens = [token for event in found.events for token in event.tokens]
     assert {token.value for token in tokens if token.token.startswith("nth")} == {0.0}
     assert any(token.value != 0 for token in tokens if token.token == "action=order")
+
+
+def test_without_a_mask_token_what_is_hidden_is_left_out(texted: Home, batch: Batch) -> None:
+    encoder = TextEncoder.load(texted.model_dir("texted"))
+    encoder.subwords.mask_token = None
+    maskless = TextEncoder(encoder.bert, encoder.tokenizer, encoder.subwords).eval()
+    one = batch.take([0])
+    assert "[MASK]" not in maskless.render(one.hidden(one.field > 0))[0]
+    scorer = Scorer("maskless", maskless, None)
+    found = attribute(scorer, one)
+    assert found.error < 1e-5
+    assert found.score == pytest.approx(float(scorer.predict_proba(one)[0, 1]), abs=1e-6)
+    assert len(np.unique(found.values)) > 3
 
 
 def test_training_goes_on_from_it_on_its_own_back_bone_only(texted: Home) -> None:

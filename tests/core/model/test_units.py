@@ -8,8 +8,8 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.model.units import bags_of, check_distinct, repeats
 
-NO_VERDICTS = pd.DataFrame({"decision": [], "sequences": [], "actor_id": []})
-NO_LABELS = pd.DataFrame({"unit": [], "key": [], "label": [], "split": []})
+NO_VERDICTS = pd.DataFrame({"decision": [], "sequences": [], "actor_id": [], "scheme": []})
+NO_LABELS = pd.DataFrame({"unit": [], "key": [], "label": [], "split": [], "scheme": []})
 
 
 def sequences(actors: int = 40, each: int = 2) -> pd.DataFrame:
@@ -30,12 +30,15 @@ def labels(count: int, *, positives: int, split: str | None = None) -> pd.DataFr
             "key": [f"u{actor}" for actor in range(count)],
             "label": [actor < positives for actor in range(count)],
             "split": split,
+            "scheme": None,
         }
     )
 
 
-def verdict(decision: str, actor: str, covered: list[str]) -> dict[str, object]:
-    return {"decision": decision, "actor_id": actor, "sequences": covered}
+def verdict(
+    decision: str, actor: str, covered: list[str], scheme: str | None = None
+) -> dict[str, object]:
+    return {"decision": decision, "actor_id": actor, "sequences": covered, "scheme": scheme}
 
 
 def test_an_actors_label_covers_all_its_sequences() -> None:
@@ -103,7 +106,13 @@ def test_an_actor_never_stands_on_two_sides() -> None:
     frame = sequences(12, each=3)
     keys = frame["session_id"]
     labelled = pd.DataFrame(
-        {"unit": "session", "key": keys, "label": [n % 5 == 0 for n in range(36)], "split": None}
+        {
+            "unit": "session",
+            "key": keys,
+            "label": [n % 5 == 0 for n in range(36)],
+            "split": None,
+            "scheme": None,
+        }
     )
     bags = bags_of(frame, labelled, NO_VERDICTS)
     assert bags is not None
@@ -169,7 +178,7 @@ def test_a_held_out_session_that_repeats_a_training_one_judges_nothing() -> None
     content = hashes(*(n if n % 2 else 1000 for n in range(400)))  # everybody's first is the same
     labelled = pd.DataFrame(
         {"unit": "session", "key": frame["session_id"], "label": [n % 3 == 0 for n in range(400)],
-         "split": None}
+         "split": None, "scheme": None}
     )  # fmt: skip
     bags = bags_of(frame, labelled, NO_VERDICTS, content=content)
     assert bags is not None
@@ -239,7 +248,7 @@ def test_the_newest_verdict_outweighs_an_older_one_on_the_same_sequence() -> Non
 def test_a_label_on_a_session_outweighs_one_on_its_actor() -> None:
     both = pd.DataFrame(
         {"unit": ["actor", "session"] * 2, "key": ["u0", "v0", "u1", "v2"],
-         "label": [False, True, True, False], "split": None}
+         "label": [False, True, True, False], "split": None, "scheme": None}
     )  # fmt: skip
     bags = bags_of(sequences(), both, NO_VERDICTS)
     assert bags is not None

@@ -105,7 +105,27 @@ def test_asking_adds_cases_that_were_not_there(seeded_home: Home) -> None:
     certain = ask(seeded_home, "small", "margin", 3)
     with seeded_home.engine.connect() as con:
         queue = cases.queue(con, "small").set_index("actor_id")
-    assert set(queue.loc[certain["actor_id"], "source"]) == {"score"}
+    assert set(queue.loc[certain["actor_id"], "source"]) == {"margin"}
+    assert set(queue.loc[certain["actor_id"], "propensity"]) == {1.0}
+
+
+@pytest.mark.slow
+def test_who_is_asked_for_comes_first_and_who_is_drawn_by_chance_is_not_told_apart(
+    seeded_home: Home,
+) -> None:
+    without_labels(seeded_home)
+    with seeded_home.engine.connect() as con:
+        before = cases.queue(con, "small")
+    asked = ask(seeded_home, "small", "outlier_then_margin", 10)
+    assert set(asked["source"]) == {"outlier", "random"}
+    with seeded_home.engine.connect() as con:
+        queue = cases.queue(con, "small")
+        assert cases.next_open(con, "small", skipping=[]) == queue["id"].iloc[0]
+    chosen = asked.loc[asked["source"] == "outlier", "actor_id"]
+    assert set(queue["actor_id"].head(len(chosen))) == set(chosen)
+    rest = queue.iloc[len(chosen) :]
+    assert len(rest) == len(before) + 10 - len(chosen)
+    assert rest["score"].is_monotonic_decreasing
 
 
 @pytest.mark.slow

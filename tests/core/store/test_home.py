@@ -44,6 +44,41 @@ def test_a_home_of_an_older_version_keeps_what_it_holds(home: Home) -> None:
         assert con.execute(select(audit_table.c.analyst)).scalars().all() == ["eva"]
 
 
+def test_a_migration_that_replaces_a_table_keeps_the_verdicts_on_its_rows(home: Home) -> None:
+    """SQLite deletes what refers to a table that is dropped, unless it is told not to."""
+    created = "'2026-01-01 00:00:00'"
+    with home.engine.begin() as con:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = con
+        command.downgrade(config, "0002")
+        for row in (
+            f"datasets VALUES ('log', 'log', '', '{{}}', '{{}}', 0, 0, 0, 0, 0, 0, {created})",
+            "models VALUES ('m', 'anomaly', 'probability', 'active', 'log', NULL, .5, '{}', "
+            f"{created}, NULL)",
+            f"runs VALUES ('run', 'm', 'log', 1, 1.0, {created})",
+            "cases VALUES (7, 'log', 'ann', 'run', 's1', '[]', .9, 3, NULL, NULL, 'score', 1.0, "
+            f"{created})",
+            "verdicts VALUES (1, 7, 'eva', 'confirmed', NULL, '', '[]', '[]', '[]', 1.0, .9, "
+            f"{created}, NULL)",
+        ):
+            con.exec_driver_sql(f"INSERT INTO {row}")
+        con.exec_driver_sql("UPDATE sqlite_sequence SET seq = 9 WHERE name = 'cases'")
+    again = open_home(home.path)
+    with again.engine.begin() as con:
+        assert con.exec_driver_sql("SELECT case_id, analyst FROM verdicts").all() == [(7, "eva")]
+        assert con.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        # a freed number would send a stale click to another actor
+        assert (
+            con.exec_driver_sql(
+                "INSERT INTO cases SELECT NULL, dataset_id, 'bob', run_id, sequence_id, flagged, "
+                "score, events, amount, last_ts, 'margin', propensity, created_at, NULL, NULL "
+                "FROM cases RETURNING id"
+            ).scalar()
+            == 10
+        )
+
+
 def test_a_home_opened_twice_is_the_same(home: Home) -> None:
     assert open_home(home.path).path == home.path
 

@@ -1,0 +1,29 @@
+"""Names of facts in plain words, for pictures that put many tokens of one fact together."""
+
+import re
+from collections.abc import Mapping as Words
+from collections.abc import Sequence
+
+from core.fields import fields_of
+from core.logs.mapping import Mapping
+
+
+def fact_of(token: str) -> str:
+    """Return the name of the field a token belongs to: ``gap`` of ``gap~2s-5s``.
+
+    Names of fields are snake case, so the first other sign ends them.
+    """
+    return re.split(r"[=~<>:]", token, maxsplit=1)[0]
+
+
+def fact_words(mapping: Mapping, actions: Sequence[str]) -> dict[str, str]:
+    """Return what each fact of a log is about: "… since the previous event"."""
+    return {
+        field.name: field.words.replace("{value}", "…") for field in fields_of(mapping, actions)
+    }
+
+
+def in_words(token: str, words: Words[str, str]) -> str:
+    """Return what the fact of a token is about; its name where the log's mapping has changed."""
+    name = fact_of(token)
+    return words.get(name, re.sub(r"[_.]+", " ", name))

@@ -1,0 +1,177 @@
+"""Similar cases: what was decided about them, and one of them beside this case."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.charts import score_line
+from core.charts.look import RISK, duration
+from core.charts.side_by_side import Side, side_by_side
+from core.errors import SpoorError
+from core.explain.aligning import Pair, align, alike
+from core.logs.frames import read_events
+from core.review.deciding import DECISIONS
+from core.schema import Column, scheme_words
+from core.store import runs
+from core.store.cases import Case
+from pages._common import CHART, explain, home, open_case, scorer, text
+from pages._timeline import Explanation, score_prefixes
+
+WAITING = "waiting"
+COLUMNS = {
+    "similarity": st.column_config.ProgressColumn(
+        "similarity", min_value=0, max_value=1, format="%.3f", width=120
+    ),
+    "outcome": st.column_config.TextColumn("what was found", width=200),
+    "actor_id": st.column_config.TextColumn("actor", width=130),
+    "score": st.column_config.ProgressColumn(
+        "score", min_value=0, max_value=1, format="%.3f", color=RISK, width=120
+    ),
+    "events": st.column_config.NumberColumn("events", format="localized", width=70),
+    "amount": st.column_config.NumberColumn("amount", format="%,.2f", width=95),
+}
+
+
+def draw_similar(
+    case: Case, sequence_id: str, events: pd.DataFrame, why: Explanation, threshold: float
+) -> None:
+    """Draw the cases most like a sequence, and the chosen one beside it."""
+    with home().engine.connect() as con:
+        run = runs.get(con, case.run_id)
+    try:
+        with st.spinner("Looking for similar cases ..."):
+            from core.explain.similar import similar_cases
+
+            model = scorer(run.model_id)
+            found = similar_cases(home(), model, run, sequence_id, actor_id=case.actor_id)
+    except SpoorError as error:
+        st.warning(f"Similar cases cannot be found: {text(str(error))}")
+        return
+    if found.empty:
+        st.info("There is no other case in this data set to compare with yet.")
+        return
+    found["outcome"] = [_outcome(*row) for row in found[["decision", "scheme", "label"]].to_numpy()]
+    st.markdown(_summary(found["outcome"].tolist()))
+    other = _choose(found, f"{case.id}-{sequence_id}")
+    st.caption(
+        "Similar means: the model reads their sequences alike. It says nothing of whether the "
+        "actors know each other."
+    )
+    if other is not None:
+        try:
+            with st.spinner("Putting the two beside each other ..."):
+                _compare(case, sequence_id, events, why, found.iloc[other], threshold, run.model_id)
+        except SpoorError as error:
+            st.warning(f"The two cannot be compared: {text(str(error))}")
+
+
+def _choose(found: pd.DataFrame, key: str) -> int | None:
+    """Let the analyst click a row, or choose by name, a case to see beside this one."""
+    table, chosen = f"similar-{key}", f"beside-{key}"
+
+    def pin() -> None:
+        if rows := st.session_state[table].selection.rows:
+            st.session_state[chosen] = rows[0]
+
+    st.dataframe(
+        found,
+        column_order=[name for name in COLUMNS if found[name].notna().any()],
+        column_config=COLUMNS,
+        hide_index=True,
+        on_select=pin,
+        selection_mode="single-row",
+        key=table,
+    )
+    position: int | None = st.selectbox(
+        "Beside this case",
+        range(len(found)),
+        index=None,
+        format_func=lambda row: f"{found['actor_id'].iloc[row]}, {found['outcome'].iloc[row]}",
+        key=chosen,
+        placeholder="Click a row, or choose a case, to see the two side by side",
+        label_visibility="collapsed",
+    )
+    return position
+
+
+def _compare(
+    case: Case,
+    sequence_id: str,
+    events: pd.DataFrame,
+    why: Explanation,
+    other: "pd.Series[Any]",
+    threshold: float,
+    model_id: str,
+) -> None:
+    other_id, actor = str(other["sequence_id"]), str(other["actor_id"])
+    theirs = read_events(home(), case.dataset_id, sequences=[other_id])
+    their_why = explain(model_id, case.dataset_id, other_id)
+    left = Side("this case", _actions(events), [part["value"] for part in why["events"]])
+    right = Side(actor, _actions(theirs), [part["value"] for part in their_why["events"]])
+    pairs = align(left.actions, right.actions)
+    same = alike(pairs, left.actions, right.actions)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{same} of {len(left.actions)}** events of this case have an equal one, in the same "
+            f"order, among the {len(right.actions)} of **{text(actor)}** (filled marks)."
+        )
+        if st.button(f"Open {text(actor)}", icon=":material/open_in_new:"):
+            open_case(int(other["id"]))
+    st.plotly_chart(side_by_side(left, right, pairs), key="side-by-side", config=CHART)
+    lines = {
+        "this case": score_prefixes((model_id, case.dataset_id, sequence_id, threshold)),
+        actor: score_prefixes((model_id, case.dataset_id, other_id, threshold)),
+    }
+    st.plotly_chart(score_line.together(lines), key="two-scores", config=CHART)
+    with st.expander("Event by event"):
+        table = _aligned(pairs, _rows(events, left), _rows(theirs, right), actor)
+        st.dataframe(table, hide_index=True, placeholder="")
+
+
+def _actions(events: pd.DataFrame) -> list[str]:
+    return events[Column.ACTION].fillna("no action").astype(str).tolist()
+
+
+def _rows(events: pd.DataFrame, side: Side) -> pd.DataFrame:
+    gaps = events[Column.TIME].diff().dt.total_seconds().map(duration, na_action="ignore")
+    return pd.DataFrame(
+        {
+            "event": [f"{n}. {action}" for n, action in enumerate(side.actions, start=1)],
+            "after": gaps.to_numpy(),
+            "amount": events[Column.AMOUNT].to_numpy(),
+            "moved the score": [f"{value:+.4f}" for value in side.moved],
+        }
+    ).dropna(axis=1, how="all")
+
+
+def _aligned(
+    pairs: list[Pair], left: pd.DataFrame, right: pd.DataFrame, actor: str
+) -> pd.DataFrame:
+    """Return one row per pair, the columns of both beside each other."""
+    sides = ((left, 0, "this case"), (right, 1, actor))
+    # Where nothing stands opposite, position -1 has no row: the cells stay empty.
+    halves = [
+        part.reindex([-1 if pair[place] is None else pair[place] for pair in pairs])
+        .reset_index(drop=True)
+        .add_prefix(f"{name}: ")
+        for part, place, name in sides
+    ]
+    return pd.concat(halves, axis=1)
+
+
+def _outcome(decision: object, scheme: object, label: object) -> str:
+    """Say what is known of a case: the verdict, else an outside label."""
+    if isinstance(decision, str):
+        named = f", {scheme_words(scheme).lower()}" if isinstance(scheme, str) else ""
+        return DECISIONS[decision] + named
+    if isinstance(label, bool):
+        return f"{WAITING}, labelled {'abuse' if label else 'legitimate'}"
+    return WAITING
+
+
+def _summary(outcomes: list[str]) -> str:
+    """Count what was found: 3 confirmed abuse, 1 legitimate, 4 waiting."""
+    kinds = pd.Series([one.split(",")[0] for one in outcomes]).value_counts()
+    said = ", ".join(f"{number} {str(kind).lower()}" for kind, number in kinds.items())
+    return f"Of the **{len(outcomes)} most similar cases**: {said}."
