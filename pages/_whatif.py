@@ -20,8 +20,8 @@ from core.store.cases import Case
 from core.store.models import Model
 from pages._bench import Bench
 from pages._common import CHART, home, scorer, text
-from pages._evidence import ABUSE, UNUSUALNESS, Explanation
 from pages._scenarios import draw_scenarios, scenario_in_url
+from pages._timeline import ABUSE, UNUSUALNESS, Explanation
 
 if TYPE_CHECKING:
     from core.explain.counterfactual import Answer, Counterfactual
