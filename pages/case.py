@@ -18,8 +18,10 @@ from pages._evidence import (
     draw_trust,
     draw_why,
 )
+from pages._scenarios import scenario_in_url
 from pages._similar import draw_similar
 from pages._timeline import draw_timeline, known_prefixes, score_prefixes
+from pages._whatif import draw_whatif
 
 
 def case_in_url() -> Case | None:
@@ -42,6 +44,10 @@ def sequences_of(run_id: str, dataset_id: str, actor_id: str) -> pd.DataFrame:
     sequences = read_sequences(home(), dataset_id)
     theirs = sequences[sequences["actor_id"] == actor_id]
     return theirs.merge(read_scores(home(), run_id), on=["sequence_id", "actor_id"])
+
+
+def _to_whatif(case: Case) -> None:
+    st.session_state[f"tabs-{case.id}"] = "What-if"
 
 
 begin()
@@ -77,12 +83,14 @@ with main:
     facts[3].metric("Actor's amount", "none" if case.amount is None else f"{case.amount:,.2f}")
 
     look_at = covered_sequences(case)
+    scenario = scenario_in_url(case, look_at)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = look_at[0]
+        chosen = look_at[0] if scenario is None else scenario.sequence_id
         if len(look_at) > 1:
             chosen = st.selectbox(
                 "Sequence",
                 look_at,
+                index=look_at.index(chosen),
                 format_func=lambda i: f"{look_at.index(i) + 1} of {len(look_at)}, {scores[i]:.3f}",
                 key=f"sequence-{case.id}",
                 width=200,
@@ -91,6 +99,9 @@ with main:
             events = read_events(home(), case.dataset_id, sequences=[chosen])
         timed = bool(events["ts"].notna().all())
         st.caption(f"Scored by {text(model.id)} in {text(case.dataset_id)}", width="stretch")
+        st.button(
+            "What-if", key=f"whatif-{case.id}", shortcut="W", on_click=_to_whatif, args=(case,)
+        )
         axis = st.segmented_control(
             "Axis", ["Real time", "In order"] if timed else ["In order"], required=True,
             default="Real time" if timed else "In order", key="axis", label_visibility="collapsed",
@@ -109,14 +120,20 @@ with main:
     except SpoorError as error:
         st.warning(f"No explanation: {text(str(error))}")
 
-    tab_events, tab_why, tab_similar, tab_history = st.tabs(
-        ["Events", "Why", "Similar", "History"], key=f"tabs-{case.id}", on_change="rerun"
+    tab_events, tab_why, tab_whatif, tab_similar, tab_history = st.tabs(
+        ["Events", "Why", "What-if", "Similar", "History"],
+        default="Events" if scenario is None else "What-if",
+        key=f"tabs-{case.id}",
+        on_change="rerun",
     )
     with tab_events:
         draw_events(case.dataset_id, events, why)
     with tab_why:
         if why is not None:
             draw_why(case.dataset_id, events, why)
+    with tab_whatif:
+        if tab_whatif.open:
+            draw_whatif(case, model, events, float(scores[chosen]), threshold, why)
     with tab_similar:
         if tab_similar.open and why is not None:
             draw_similar(case, chosen, events, why, threshold)

@@ -150,8 +150,12 @@ class _Search:
         prefixes = [tuple(sorted(order[:size])) for order in orders for size in _sizes(most, STEPS)]
         found = sorted(self._try(prefixes), key=len)
         if not found:
+            everything = range(self._events)
+            found = self._try([_without(everything, (place,)) for place in everything])
+        if not found:
             return self._exhausted(most)
         best = self._pruned(self._between(orders, found[0]))
+        best = self._grown(len(best)) or best
         for size in range(2, len(best)):
             if not self._affords(comb(self._events, size)):
                 return self._found(best, proven=False)
@@ -205,6 +209,22 @@ class _Search:
             best = min(self._try([one for one in several if one]), key=len)
         return best
 
+    def _grown(self, size: int) -> Events | None:
+        """Add the event that brings most, again and again; None if `size` events are not enough."""
+        chosen: Events = ()
+        while len(chosen) + 1 < size:
+            grown = [
+                tuple(sorted((*chosen, place)))
+                for place in range(self._events)
+                if place not in chosen
+            ]
+            if not self._affords(len(grown)):
+                return None
+            if reached := self._try(grown):
+                return reached[0]
+            chosen = max(grown, key=lambda one: self._sign * self._known[one])
+        return None
+
     def _exhausted(self, most: int) -> _Found:
         """Try all sets if there are few; else return the nearest that was tried."""
         every = sum(comb(self._events, size) for size in range(1, most + 1))
@@ -257,7 +277,7 @@ def _say_without(found: _Found, told: pd.DataFrame) -> Answer:
             )
         return Answer(None, found.score, found.proven, words)
     which = events_in_words(told.iloc[list(found.events)], "this", "these")
-    words = f"Without {which} it would pass ({found.score:.3f}). {_how_sure(found)}"
+    words = f"Without {which} it would pass ({found.score:.3f}).{_how_sure(found)}"
     return Answer(list(found.events), found.score, found.proven, words)
 
 
@@ -265,19 +285,19 @@ def _say_alone(found: _Found, told: pd.DataFrame) -> Answer:
     if not found.reached:  # rounding: the whole sequence, scored again, misses by a hair
         return Answer(None, found.score, found.proven, "No part of it was found to be flagged.")
     if len(found.events) == len(told) > 1:
-        words = f"It takes all {len(told)} events together to flag it. {_how_sure(found)}"
+        words = f"It takes all {len(told)} events together to flag it.{_how_sure(found)}"
     else:
         which = events_in_words(told.iloc[list(found.events)], "this", "these")
         verb = "keeps" if len(found.events) == 1 else "keep"
-        words = f"{which[0].upper()}{which[1:]} alone {verb} it flagged ({found.score:.3f}). "
+        words = f"{which[0].upper()}{which[1:]} alone {verb} it flagged ({found.score:.3f})."
         words += _how_sure(found)
     return Answer(list(found.events), found.score, found.proven, words)
 
 
 def _how_sure(found: _Found) -> str:
     if len(found.events) == 1:
-        return "One event is the least there can be."
-    return "No fewer would do." if found.proven else "Fewer may do: not all were tried."
+        return ""
+    return " No fewer would do." if found.proven else " Fewer may do: not all were tried."
 
 
 def events_in_words(events: pd.DataFrame, one: str, several: str) -> str:
@@ -295,8 +315,8 @@ def events_in_words(events: pd.DataFrame, one: str, several: str) -> str:
             counted(number, action) if plain else f"{number} × {action}"
             for action, number in counts.most_common(3)
         ]
-        rest = len(counts) - len(named)
-        more = [f"{rest} other kinds"] if rest > 1 else ["1 other kind"] if rest else []
+        rest = len(events) - sum(number for _, number in counts.most_common(3))
+        more = [counted(rest, "other")] if rest else []
         said = f"{several} {len(events)} events ({', '.join([*named, *more])})"
     times = events[Column.TIME]
     if times.notna().all():

@@ -210,3 +210,26 @@ def test_a_search_of_settings_ends_in_a_candidate(seeded_home: Home) -> None:
 
 def test_a_back_bone_that_does_not_exist_is_refused(seeded_home: Home) -> None:
     assert "Back-bones: behaviour-small" in refused("train", "small", "--backbone", "magic")
+
+
+def test_a_what_if_says_what_edits_do_and_a_counterfactual_which_would_clear(
+    seeded_home: Home, tmp_path: Path
+) -> None:
+    first = run("queue", "small")["cases"][0]
+    case = ("finetuned", "small", first["sequence_id"])
+    edits = tmp_path / "edits.json"
+    edits.write_text("{}")
+    unchanged = run("whatif", *case, "--edits", edits)
+    assert unchanged["score"] == unchanged["before"] == pytest.approx(first["score"], abs=1e-6)
+    assert unchanged["difference"] == 0
+    found = run("counterfactual", *case)
+    assert found["score"] == unchanged["before"]
+    if found["without"]["events"]:
+        edits.write_text(json.dumps({"delete": found["without"]["events"]}))
+        cleared = run("whatif", *case, "--edits", edits)
+        assert cleared["score"] < found["threshold"]
+        assert cleared["reasons"]
+    edits.write_text('{"remove": [1]}')
+    assert "remove" in refused("whatif", *case, "--edits", edits)
+    assert "cannot be read" in refused("whatif", *case, "--edits", tmp_path / "absent.json")
+    assert "no sequence 'nope'" in refused("counterfactual", "finetuned", "small", "nope")
