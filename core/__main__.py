@@ -7,7 +7,13 @@ import os
 import sys
 from typing import NoReturn
 
-from core.commands import data, learning, review, workbench  # noqa: F401 - they register verbs
+from core.commands import (  # noqa: F401 - they register verbs
+    data,
+    explaining,
+    learning,
+    review,
+    workbench,
+)
 from core.commands.base import app
 
 __all__ = ["app", "main"]
