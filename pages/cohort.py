@@ -49,9 +49,9 @@ def draw_leaning(model_id: str, dataset_id: str, columns: list[str]) -> None:
         what = "decided with a scheme" if by == "scheme" else "decided"
         st.info(f"No case is {what} yet." if by in BY_VERDICT else "No case waits.")
         return
-    drawn = f", drawn at random, at most {MOST_CASES}" if cases == MOST_CASES else ""
+    looked_at = f"the {cases} cases drawn at random" if cases == MOST_CASES else f"{cases} cases"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{explained} of {cases} cases{drawn} are explained so far.", width="content")
+        st.caption(f"{explained} of {looked_at} are explained so far.", width="content")
         if explained < cases and st.button(
             f"Explain the other {cases - explained}", icon=":material/play_arrow:"
         ):

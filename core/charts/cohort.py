@@ -109,6 +109,7 @@ def rates(groups: Sequence[Group], rate: str) -> go.Figure:
             for group, one, count in zip(known, found, counts, strict=True)
         ],
         hoverinfo="text",
+        cliponaxis=False,
     )
     if known:
         everybody = {"color": look.RISK, "width": 1, "dash": "dot"}

@@ -33,7 +33,8 @@ def group_actors(home: Home, dataset_id: str, column: str) -> pd.Series:
             f"'{dataset_id}' cannot be grouped by '{column}'. Accepted: "
             f"{', '.join(accepted) or 'nothing: it has no column of categories'}."
         )
-    groups = read_groups(home, dataset_id, column).fillna(NOT_GIVEN).astype(str)
+    values = read_groups(home, dataset_id, column)
+    groups = values.astype(object).where(values.notna(), NOT_GIVEN).astype(str)
     sizes = groups.value_counts()
     kept = sizes.index if len(sizes) <= MOST_GROUPS else sizes.index[: MOST_GROUPS - 1]
     joined: pd.Series = groups.where(groups.isin(kept), OTHER)

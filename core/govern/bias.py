@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import BadInput
-from core.explain.groups import group_actors
+from core.explain.groups import OTHER, group_actors
 from core.govern.log import read_log
 from core.logs.frames import read_sequences
 from core.model.bootstrap import resamples
@@ -18,7 +18,7 @@ from core.store import models, runs
 from core.store.home import Home
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-ALL = "all"
+EVERYBODY = "everybody"
 
 Mask = npt.NDArray[np.bool_]
 
@@ -26,7 +26,8 @@ Mask = npt.NDArray[np.bool_]
 def bias(home: Home, model_id: str, dataset_id: str, column: str) -> dict[str, Any]:
     """Return scores and error rates of the groups of actors that `column` makes.
 
-    Rates have the 95 % percentile interval of a bootstrap over actors. Errors are counted on the
+    Rates have the 95 % percentile interval of a bootstrap over actors; where all units agree, which
+    no resample can doubt, the exact one of Clopper & Pearson (1934). Errors are counted on the
     labelled units the model was not trained on; None where a group has none of the class.
 
     Returns
@@ -50,7 +51,8 @@ def bias(home: Home, model_id: str, dataset_id: str, column: str) -> dict[str, A
     scores = read_scores(home, run.id)
     actors = scores.groupby(Column.ACTOR)[Column.SCORE].max()
     units = _labelled(home, dataset_id, scores)
-    names = groups.loc[actors.index].value_counts().index.tolist()
+    sizes = groups.loc[actors.index].value_counts().index
+    names = sorted(sizes, key=lambda name: bool(name == OTHER))  # stable: the joined ones last
     flagged = _rates(
         _members(groups.loc[actors.index], names),
         (actors >= threshold).to_numpy(),
@@ -59,7 +61,7 @@ def bias(home: Home, model_id: str, dataset_id: str, column: str) -> dict[str, A
     )
     errors = _errors(units, groups, names, threshold)
     found = []
-    for number, name in enumerate([ALL, *names]):
+    for number, name in enumerate([EVERYBODY, *names]):
         of = actors if number == 0 else actors[(groups.loc[actors.index] == name).to_numpy()]
         found.append(
             {
@@ -134,8 +136,12 @@ def _rates(
         if not total[row].any():
             found.append(None)
             continue
-        known = np.concatenate([part[row] for part in drawn])
-        low, high = np.nanpercentile(known, INTERVAL)
         value = float(hits[row].sum() / total[row].sum())
+        if 0 < value < 1:
+            low, high = np.nanpercentile(np.concatenate([part[row] for part in drawn]), INTERVAL)
+        else:
+            size = len(np.unique(actors[total[row] > 0]))
+            reach = 1 - (INTERVAL[0] / 100) ** (1 / size)
+            low, high = (0.0, reach) if value == 0 else (1 - reach, 1.0)
         found.append({"value": value, "low": float(low), "high": float(high)})
     return found
