@@ -166,7 +166,7 @@ def _outcome(decision: object, scheme: object, label: object) -> str:
         named = f", {SCHEMES.get(scheme, scheme).lower()}" if isinstance(scheme, str) else ""
         return DECISIONS[decision] + named
     if isinstance(label, bool):
-        return f"{WAITING}, labelled {'abuse' if label else 'legitimate'}"
+        return f"{WAITING} (labelled {'abuse' if label else 'legitimate'})"
     return WAITING
 
 
