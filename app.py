@@ -21,6 +21,7 @@ here = st.navigation(
         "Explore": [
             st.Page("pages/import_log.py", title="Import", icon=":material/upload_file:"),
             st.Page("pages/data_sets.py", title="Data sets", icon=":material/database:"),
+            st.Page("pages/cohort.py", title="Cohort", icon=":material/groups:"),
         ],
         "Models": [
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from core.commands import (  # noqa: F401 - they register verbs
     data,
+    explaining,
     learning,
     review,
     whatif,

@@ -213,6 +213,17 @@ def _robustness(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     return {"model": model_id, "dataset": dataset_id, "weakest": report["weakest"]}
 
 
+def _explain(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    reporter.progress(0.0, "loading the model")
+    from core.explain.cohort import explain_cohort
+    from core.scoring.engine import Scorer
+
+    asked = job.arguments
+    scorer = Scorer.load(home.model_dir(asked["model"]))
+    found = explain_cohort(home, scorer, asked["dataset"], asked["by"], progress=reporter.progress)
+    return {"dataset": asked["dataset"], "cases": sum(g["cases"] for g in found["groups"])}
+
+
 RUNNERS: Final[dict[str, Callable[[Home, Job, Reporter], dict[str, Any]]]] = {
     "demo": _demo,
     "import": _import,
@@ -220,6 +231,7 @@ RUNNERS: Final[dict[str, Callable[[Home, Job, Reporter], dict[str, Any]]]] = {
     "tune": _tune,
     "score": _score,
     "robustness": _robustness,
+    "explain": _explain,
 }
 
 

@@ -79,11 +79,15 @@ def _load(model_dir: Path) -> "Scorer":
     return Scorer.load(model_dir)
 
 
+def explained(model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any] | None:
+    """Return why a sequence has its score, if that was worked out before."""
+    with home().engine.connect() as con:
+        return explanations.get(con, model_id, dataset_id, sequence_id)
+
+
 def explain(model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any]:
     """Return why a sequence has its score; computed with the resident model the first time."""
-    with home().engine.connect() as con:
-        stored = explanations.get(con, model_id, dataset_id, sequence_id)
-    if stored is not None:
+    if (stored := explained(model_id, dataset_id, sequence_id)) is not None:
         return stored
     from core.explain.explaining import explain_sequence
     from core.scoring.resident import Priority

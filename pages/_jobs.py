@@ -18,6 +18,7 @@ KINDS = {
     "tune": "Searching settings",
     "score": "Scoring",
     "robustness": "Measuring robustness",
+    "explain": "Explaining cases",
 }
 
 

@@ -20,16 +20,16 @@ from pages._timeline import Explanation, score_prefixes
 
 WAITING = "waiting"
 COLUMNS = {
-    "similarity": st.column_config.ProgressColumn(
-        "similarity", min_value=0, max_value=1, format="%.3f", width=120
+    "similarity": st.column_config.NumberColumn(
+        "similarity", format="%.3f", width=90, help="1 is the same direction in the model's eyes."
     ),
     "outcome": st.column_config.TextColumn("what was found", width=200),
     "actor_id": st.column_config.TextColumn("actor", width=130),
     "score": st.column_config.ProgressColumn(
         "score", min_value=0, max_value=1, format="%.3f", color=RISK, width=120
     ),
-    "events": st.column_config.NumberColumn("events", format="localized", width=70),
-    "amount": st.column_config.NumberColumn("amount", format="%,.2f", width=95),
+    "events": st.column_config.NumberColumn("actor's events", format="localized", width=100),
+    "amount": st.column_config.NumberColumn("actor's amount", format="%,.2f", width=110),
 }
 
 
@@ -166,7 +166,7 @@ def _outcome(decision: object, scheme: object, label: object) -> str:
         named = f", {scheme_words(scheme).lower()}" if isinstance(scheme, str) else ""
         return DECISIONS[decision] + named
     if isinstance(label, bool):
-        return f"{WAITING}, labelled {'abuse' if label else 'legitimate'}"
+        return f"{WAITING} (labelled {'abuse' if label else 'legitimate'})"
     return WAITING
 
 

@@ -9,7 +9,7 @@ from core.review.deciding import covered_sequences
 from core.scoring.cases import read_scores
 from core.store import cases, datasets, models, runs, verdicts
 from core.store.cases import Case
-from pages._common import begin, explain, home, refusals, score_word, text
+from pages._common import begin, explain, explained, home, refusals, score_word, text
 from pages._decision import draw_decision, draw_undo
 from pages._evidence import (
     draw_events,
@@ -110,11 +110,12 @@ with main:
     place = st.empty()
     how = {"by_time": axis == "Real time", "unusualness": model.kind == "unusualness"}
     scored = (model.id, case.dataset_id, chosen, threshold)
-    draw_timeline(place, events, None, {}, **how)
-    why = None
+    why = explained(model.id, case.dataset_id, chosen)
     try:
-        with st.spinner("Working out why (the first time takes some seconds) ..."):
-            why = explain(model.id, case.dataset_id, chosen)
+        if why is None:
+            draw_timeline(place, events, None, {}, **how)
+            with st.spinner("Working out why (the first time takes some seconds) ..."):
+                why = explain(model.id, case.dataset_id, chosen)
         draw_timeline(place, events, why, known_prefixes(scored), **how)
         draw_reasons(why)
     except SpoorError as error:

@@ -44,6 +44,10 @@ def by_token(names: Sequence[str], values: Sequence[float], *, most: int = MOST_
     low = -reach if min(heights, default=0.0) < 0 else -reach * 0.05
     high = reach if max(heights, default=0.0) > 0 else reach * 0.05
     figure.update_xaxes(
-        title="moved the score by", range=[low, high], zeroline=True, zerolinecolor=look.INK
+        title="moved the score by",
+        range=[low, high],
+        zeroline=True,
+        zerolinecolor=look.INK,
+        exponentformat="none",
     )
     return figure

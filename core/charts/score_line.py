@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from core.charts import look
 
 STRIP = 84  # pixels above the lanes
-APART = 0.16  # of the score's axis: labels closer to each other would overlap
+APART = 0.28  # of the score's axis: labels closer to each other would overlap
 
 Prefixes = Mapping[str, Any]  # as `core.explain.prefixes.PrefixScores.to_dict` makes it
 
@@ -120,6 +120,7 @@ def _draw_tipping(figure: go.Figure, prefixes: Prefixes, places: npt.NDArray[np.
         hovertext=[f"{words}: score {score:.3f}"],
         hoverinfo="text",
         showlegend=False,
+        cliponaxis=False,
         unselected={"marker": {"opacity": 1}},
     )
     late = tipping > len(places) / 2

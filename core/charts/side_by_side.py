@@ -57,7 +57,9 @@ def side_by_side(left: Side, right: Side, pairs: Sequence[Pair]) -> go.Figure:
             showarrow=False, x=0, xref="paper", xanchor="left", y=domain[1], yref="paper",
             yanchor="bottom", font={"size": 12, "color": look.INK},
         )  # fmt: skip
-    figure.update_xaxes(title="events beside each other, in order", range=[0.3, len(pairs) + 0.7])
+    figure.update_xaxes(
+        title="events beside each other, in order", range=[0.3, len(pairs) + 0.7], anchor="y2"
+    )
     return figure
 
 
@@ -91,7 +93,7 @@ def _marks(
             "colorscale": look.DIVERGING,
             "cmin": -reach,
             "cmax": reach,
-            "line": {"width": 2},
+            "line": {"width": 2, "color": look.INK},
         },
         hovertext=[
             f"<b>{event + 1}. {look.plain(side.actions[event])}</b><br>"

@@ -26,6 +26,7 @@ from core.store.home import Home
 from core.tokens import Tokenizer
 
 MOST = 128  # prefixes scored at first; of a longer sequence evenly spread ones
+EVENTS = 60_000  # of all these prefixes together, about: fewer of a sequence of thousands
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def prefix_scores(
 def _tipping(
     score: Callable[[list[int]], dict[int, float]], length: int, threshold: float
 ) -> PrefixScores:
-    first = spread(length, MOST)
+    first = spread(length, min(MOST, 2 * EVENTS // length))
     known = score(first)
     if (after := _reached(known, threshold)) is not None:
         before = max([n for n in first if n < after], default=0)

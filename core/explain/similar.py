@@ -43,9 +43,11 @@ def similar_cases(
     vectors = embed_sequences(home, scorer, run, [sequence_id, *known[Column.SEQUENCE]])
     nearest = NearestNeighbors(n_neighbors=min(MOST, len(known)), metric="cosine")
     distance, rows = nearest.fit(vectors[1:]).kneighbors(vectors[:1])
-    found = known.iloc[rows[0]].assign(similarity=1 - distance[0]).reset_index(drop=True)
-    labelled: pd.DataFrame = found.assign(label=_labels(found, outside))
-    return labelled
+    found: pd.DataFrame = (
+        known.iloc[rows[0]].assign(similarity=1 - distance[0]).reset_index(drop=True)
+    )
+    found["label"] = _labels(found, outside)
+    return found
 
 
 def embed_sequences(home: Home, scorer: Scorer, run: Run, wanted: Sequence[str]) -> Floats:

@@ -120,6 +120,17 @@ def read_nearest(
     return None if found.empty else found.iloc[0]
 
 
+def read_groups(home: Home, dataset_id: str, column: str) -> pd.Series:
+    """Return each actor's commonest value of a column of the events: actor -> value or None."""
+    files = ", ".join(file_literal(part) for part in _parts(home, dataset_id))
+    found = _query(
+        f"""SELECT actor_id, mode({quoted(column)} ORDER BY {quoted(column)}) AS value
+        FROM read_parquet([{files}]) GROUP BY actor_id ORDER BY actor_id"""
+    )
+    values: pd.Series = found.set_index(Column.ACTOR)["value"]
+    return values
+
+
 def _folder(home: Home, dataset_id: str) -> Path:
     folder = home.dataset_dir(dataset_id)
     if not folder.is_dir():

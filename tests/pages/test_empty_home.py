@@ -5,7 +5,7 @@ from tests.pages.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("home")
 
-PAGES = ["home", "queue", "case", "import_log", "data_sets", "train", "models"]
+PAGES = ["home", "queue", "case", "import_log", "data_sets", "cohort", "train", "models"]
 
 
 @pytest.mark.parametrize("page", PAGES)

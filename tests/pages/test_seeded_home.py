@@ -6,7 +6,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("seeded_home", "no_worke
 
 
 @pytest.mark.parametrize(
-    "page", ["home", "queue", "case", "import_log", "data_sets", "train", "models"]
+    "page", ["home", "queue", "case", "import_log", "data_sets", "cohort", "train", "models"]
 )
 def test_every_page_opens_on_a_filled_home(open_page, page):
     app = open_page(page)

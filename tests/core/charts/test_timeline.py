@@ -142,3 +142,10 @@ def test_scores_of_two_sequences_lie_over_each_other():
     figure = score_line.together({"this case": PREFIXES, "u<1>": short})
     assert [line.name for line in figure.data] == ["this case", "u&lt;1&gt;"]
     assert [list(line.x) for line in figure.data] == [[1, 2, 3], [1, 2]]
+
+
+@pytest.mark.parametrize(("threshold", "labels"), [(0.5, 3), (0.2, 2), (0.97, 2)])
+def test_labels_of_the_score_do_not_lie_on_each_other(threshold, labels):
+    found = PREFIXES | {"threshold": threshold}
+    figure = timeline(_events([0, 10, 20]), by_time=False, prefixes=found)
+    assert len(figure.layout.yaxis2.ticktext) == labels
