@@ -22,7 +22,8 @@ from core.logs.importing import import_log
 from core.logs.labels import attach_labels
 from core.model.backbone import create_encoder, load_encoder
 from core.model.encoder import Encoder, Size
-from core.model.inference import probabilities
+from core.model.inference import probabilities, probabilities_by_kind
+from core.model.schemes import add_schemes
 from core.model.text import TextEncoder, phrase
 from core.scoring.engine import Scorer
 from core.scoring.runs import score_dataset
@@ -204,6 +205,17 @@ def test_it_scores_a_log_and_explains_a_case(texted: Home, batch: Batch) -> None
     tokens = [token for event in found.events for token in event.tokens]
     assert {token.value for token in tokens if token.token.startswith("nth")} == {0.0}
     assert any(token.value != 0 for token in tokens if token.token == "action=order")
+
+
+def test_it_can_be_given_kinds_of_abuse_without_changing_a_score(
+    texted: Home, encoder: TextEncoder, batch: Batch
+) -> None:
+    before = probabilities(encoder, batch)
+    own = load_encoder(texted.model_dir("texted"))
+    add_schemes(own, ["fake_orders", "scraper"])
+    score, kinds = probabilities_by_kind(own, batch)
+    np.testing.assert_allclose(score, before, atol=1e-5)
+    np.testing.assert_allclose(kinds, 1 / 3, atol=1e-5)
 
 
 def test_training_goes_on_from_it_on_its_own_back_bone_only(texted: Home) -> None:
