@@ -127,17 +127,20 @@ def build_starter(target: Path = STARTER) -> None:
         log, truth = write_demonstration(Path(folder))
         dataset = import_log(home, log, mapping=MAPPING, name=NAME)
         labelled = _labels(home, dataset.id, truth, Path(folder) / "labels.csv")
-        attach_labels(home, dataset.id, labelled, key="actor_id", label="abuse", on="actor")
+        attach_labels(
+            home, dataset.id, labelled, key="actor_id", label="abuse", on="actor", scheme="scheme"
+        )
         model = train(home, dataset.id, config=TrainConfig(), model_id="starter", note=NOTE)
         with writing(target) as ready:
             shutil.copytree(home.model_dir(model.id), ready)
 
 
 def _labels(home: Home, dataset_id: str, truth: Path, target: Path) -> Path:
-    """Write who is abusive and who is not, for every actor of the log."""
-    abusive = set(pd.read_csv(truth, dtype=str)["actor_id"])
+    """Write who is abusive, by which scheme, and who is not, for every actor of the log."""
+    schemes = pd.read_csv(truth, dtype=str).set_index("actor_id")["scheme"]
     actors = read_sequences(home, dataset_id)[Column.ACTOR].drop_duplicates()
-    frame = pd.DataFrame({"actor_id": actors, "abuse": actors.isin(abusive).astype(int)})
+    known = {"abuse": actors.isin(schemes.index).astype(int), "scheme": actors.map(schemes)}
+    frame = pd.DataFrame({"actor_id": actors, **known})
     frame.to_csv(target, index=False)
     return target
 

@@ -38,6 +38,7 @@ def score(
 def queue(dataset: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """List the cases waiting, highest score first."""
     columns = ["id", "actor_id", "sequence_id", "score", "events", "source"]
+    columns += ["likely_scheme", "likely_share"]
     with open_home(home).engine.connect() as con:
         datasets.get(con, dataset)
         frame = cases.queue(con, dataset)[columns]

@@ -87,8 +87,11 @@ class Checkpoint:
             return Position(), {}
         try:
             state = torch.load(self.file, map_location=encoder.device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
-            remove(self.file)  # damaged: whatever it held has to be learned again
+            fits = _shapes(state["weights"]) == _shapes(encoder.state_dict())
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError):
+            fits = False
+        if not fits:
+            remove(self.file)  # damaged, or another model's: all of it has to be learned again
             return Position(), {}
         encoder.load_state_dict(state["weights"])
         optimiser.adamw.load_state_dict(state["optimiser"])
@@ -98,3 +101,7 @@ class Checkpoint:
         """Delete the file: the training has ended."""
         if self.file is not None:
             remove(self.file)
+
+
+def _shapes(weights: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in weights.items()}

@@ -55,7 +55,7 @@ class Scorer:
     def predict_proba(
         self, batch: Batch, *, progress: Callable[[float], None] | None = None
     ) -> Floats:
-        """Return (N, 2) float32 scores in the order of `id2label`; rows sum to 1.
+        """Return (N, 2) float32 scores of `normal` and of all abuse together; rows sum to 1.
 
         Column 1 is the probability of abuse or, for a model without labels, the unusualness.
 

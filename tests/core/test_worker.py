@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from core import worker
 from core.errors import Conflict
 from core.store import jobs
-from core.store.home import ABANDONED, Home
+from core.store.home import ABANDONED, Home, now
 from core.store.jobs import Job
 from core.store.tables import jobs as table
 from core.worker import ROOT, Reporter, ensure_worker, run_job, run_worker
@@ -60,6 +60,35 @@ def test_training_and_scoring_run_as_jobs_with_a_curve(seeded_home: Home) -> Non
     scored = do(seeded_home, "score", model=trained.result["model"], dataset="small")
     assert scored.result is not None
     assert scored.result["sequences"] == 60
+
+
+def test_a_training_whose_worker_was_killed_is_ended_by_the_next_one(seeded_home: Home) -> None:
+    with seeded_home.engine.begin() as con:
+        job_id = jobs.enqueue(con, "train", {"dataset": "small", "epochs": 12}, "ann")
+    command = [sys.executable, "-m", "core", "worker", "--home", str(seeded_home.path)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 300
+    phases: list[str] = []
+    while "fine-tuning" not in phases:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        with seeded_home.engine.connect() as con:
+            phases = [point["phase"] for point in jobs.get(con, job_id).curve]
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    with seeded_home.engine.begin() as con:
+        assert jobs.get(con, job_id).status == "running"
+        con.execute(update(table).values(heartbeat_at=now() - 2 * jobs.LOST_AFTER))
+    run_worker(seeded_home, idle=0)
+    with seeded_home.engine.connect() as con:
+        job = jobs.get(con, job_id)
+    assert job.status == "done", job.message
+    known = [(point["phase"], point["epoch"]) for point in job.curve]
+    assert len(known) == len(set(known))
+    assert [epoch for phase, epoch in known if phase == "pre-training"] == list(range(1, 13))
+    assert not list(seeded_home.checkpoints.iterdir())
 
 
 def test_a_cancelled_job_stops_at_its_next_report(seeded_home: Home) -> None:

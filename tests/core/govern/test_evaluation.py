@@ -146,6 +146,44 @@ def test_one_class_or_hardly_any_labels_are_refused(
         train(home, "visits", config=TINY)
 
 
+def test_five_of_each_class_are_enough_to_train_on(home: Home, tmp_path: Path) -> None:
+    log, labels = visits(tmp_path, actors=10, abusive=5)
+    with log.open("a") as file:  # else all of them look the same
+        file.writelines(f"\n2026-01-02 10:0{n}:00,u{n:02},view" for n in range(5))
+    labelled(home, log, labels)
+    model = train(home, "visits", config=TINY)
+    assert model.metrics["test"]["positives"] >= 1
+    assert model.metrics["test"]["negatives"] >= 1
+
+
+def test_labels_that_contradict_each_other_train_and_are_said(home: Home, tmp_path: Path) -> None:
+    log, labels = visits(tmp_path, actors=30, abusive=15)
+    with log.open("a") as file:
+        file.writelines(f"\n2026-01-02 10:0{n}:00,u{n:02},view" for n in range(4))
+    labelled(home, log, labels)
+    model = train(home, "visits", config=TINY, model_id="unsure")
+    assert model.metrics["repeats"]["contradictory"] == 26
+    card = (home.model_dir("unsure") / "README.md").read_text()
+    assert "26 labelled units do just what a unit of the other label does" in card
+
+
+def test_training_does_not_go_on_from_a_model_of_another_vocabulary(
+    seeded_home: Home, tmp_path: Path
+) -> None:
+    rows, truth = ["time,user_id,action,country"], ["user,bad"]
+    for n in range(30):
+        rows += [f"2026-01-01 10:0{k}:00,u{n},act{n % 6},land{n % 7}" for k in range(3)]
+        truth.append(f"u{n},{n % 2}")
+    log, labels = tmp_path / "other.csv", tmp_path / "other_labels.csv"
+    log.write_text("\n".join(rows))
+    labels.write_text("\n".join(truth))
+    labelled(seeded_home, log, labels)
+    before = set((seeded_home.path / "models").iterdir())
+    with pytest.raises(BadInput, match=r"finetuned.*knows"):
+        train(seeded_home, "visits", parent_id="finetuned", config=TINY)
+    assert set((seeded_home.path / "models").iterdir()) == before
+
+
 def test_a_model_split_by_time_is_judged_on_who_was_seen_last(home: Home, tmp_path: Path) -> None:
     rows, truth = ["time,user_id,action"], ["user,bad"]
     for n in range(60):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +89,19 @@ def test_a_killed_pre_training_ends_with_the_weights_of_one_never_killed(
     )
 
 
-def test_a_damaged_checkpoint_is_begun_anew(parts: tuple[Encoder, Parts], tmp_path: Path) -> None:
+@pytest.mark.parametrize("held", ["damaged", "another vocabulary", "something else"])
+def test_a_checkpoint_that_cannot_be_used_is_begun_anew(
+    parts: tuple[Encoder, Parts], tmp_path: Path, held: str
+) -> None:
     encoder, log = parts
     whole, again = copy_of(encoder), copy_of(encoder)
     file = tmp_path / "one.pt"
     file.write_bytes(b"PK\x03\x04 not what it was")
+    if held == "another vocabulary":
+        weights = {name: weight[:-1] for name, weight in encoder.state_dict().items()}
+        torch.save({"weights": weights, "optimiser": {}, "position": {}}, file)
+    elif held == "something else":
+        torch.save([1, 2, 3], file)
     for one, kept in ((whole, Checkpoint(None)), (again, Checkpoint(file))):
         pretrain(one, log, CONFIG, seed=0, report=lambda _: None, checkpoint=kept)
     for name, weight in whole.state_dict().items():
@@ -160,6 +169,44 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(seeded_home: Home) 
     assert set((seeded_home.path / "models").iterdir()) == before
     assert not list(seeded_home.checkpoints.glob("*"))
     assert not list(seeded_home.checkpoints.glob(".*"))
+
+
+LATER = """
+import resource, sys
+from core.errors import BadInput
+from core.govern.training import train
+from core.model.checkpoint import Checkpoint
+from core.store.home import open_home
+from tests.core.model.test_pretrain import WIDE
+Checkpoint.due = True
+home = open_home(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    train(home, "small", config=WIDE)
+except BadInput as error:
+    print(error)
+"""
+WIDE = replace(TINY, size=Size(layers=1, width=256, heads=2))  # larger than the database
+
+
+def test_a_disk_that_is_full_while_fine_tuning_loses_nothing(seeded_home: Home) -> None:
+    def stop(point: dict[str, Any]) -> None:
+        if point["phase"] == "fine-tuning":
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(seeded_home, "small", config=WIDE, told=stop)
+    pretrained = next(seeded_home.checkpoints.iterdir())
+    room = int(1.2 * pretrained.stat().st_size)  # what fine-tuning keeps is larger
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LATER, str(seeded_home.path), str(room)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "no room" in done.stdout, done.stderr
+    assert list(seeded_home.checkpoints.iterdir()) == [pretrained]
+    points: list[dict[str, Any]] = []
+    train(seeded_home, "small", config=WIDE, told=points.append)
+    assert not [point for point in points if point["phase"] == "pre-training"]
 
 
 def test_a_diverged_loss_is_refused_and_leaves_no_model(seeded_home: Home) -> None:

@@ -23,7 +23,8 @@ from core.logs.importing import import_log
 from core.logs.labels import attach_labels
 from core.model.backbone import create_encoder, load_encoder
 from core.model.encoder import Encoder, Size
-from core.model.inference import probabilities
+from core.model.inference import probabilities, probabilities_by_kind
+from core.model.schemes import add_schemes
 from core.model.text import TextEncoder, phrase
 from core.scoring.engine import Scorer
 from core.scoring.runs import score_dataset
@@ -218,6 +219,17 @@ def test_without_a_mask_token_what_is_hidden_is_left_out(texted: Home, batch: Ba
     assert found.error < 1e-5
     assert found.score == pytest.approx(float(scorer.predict_proba(one)[0, 1]), abs=1e-6)
     assert len(np.unique(found.values)) > 3
+
+
+def test_it_can_be_given_kinds_of_abuse_without_changing_a_score(
+    texted: Home, encoder: TextEncoder, batch: Batch
+) -> None:
+    before = probabilities(encoder, batch)
+    own = load_encoder(texted.model_dir("texted"))
+    add_schemes(own, ["fake_orders", "scraper"])
+    score, kinds = probabilities_by_kind(own, batch)
+    np.testing.assert_allclose(score, before, atol=1e-5)
+    np.testing.assert_allclose(kinds, 1 / 3, atol=1e-5)
 
 
 def test_training_goes_on_from_it_on_its_own_back_bone_only(texted: Home) -> None:
