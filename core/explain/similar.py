@@ -7,7 +7,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.logs.frames import read_events, read_sequences
-from core.model.inference import embeddings
 from core.schema import Column
 from core.scoring.engine import Scorer
 from core.store import cases, labels
@@ -69,7 +68,7 @@ def _embed(home: Home, scorer: Scorer, dataset_id: str, wanted: list[str]) -> pd
     sequences = read_sequences(home, dataset_id)
     rows = sequences[sequences[Column.SEQUENCE].isin(wanted)]
     events = read_events(home, dataset_id, sequences=wanted)
-    vectors = embeddings(scorer.encoder, scorer.encoder.tokenizer.encode(events, rows))
+    vectors = scorer.embed(scorer.encoder.tokenizer.encode(events, rows))
     return pd.DataFrame(
         vectors,
         index=pd.Index(rows[Column.SEQUENCE]),

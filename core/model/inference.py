@@ -85,10 +85,10 @@ def probabilities(
     return found[:, 0]
 
 
-def embeddings(encoder: Encoder, batch: Batch) -> Floats:
+def embeddings(encoder: Encoder, batch: Batch, *, evaluate: Evaluate = in_turn) -> Floats:
     """Return the vector each sequence is judged by, (N, H) float32."""
     width = int(encoder.bert.config.hidden_size)
-    return by_batch(encoder, batch, lambda own, part: own.embed(part), width=width)
+    return by_batch(encoder, batch, _embedding, width=width, evaluate=evaluate)
 
 
 def probabilities_by_kind(
@@ -105,6 +105,10 @@ def probabilities_by_kind(
     width = len(encoder.bert.config.id2label)
     found = by_batch(encoder, batch, _by_kind, width=width, progress=progress, evaluate=evaluate)
     return found[:, 0], found[:, 1:]
+
+
+def _embedding(encoder: Encoder, batch: Batch) -> torch.Tensor:
+    return encoder.embed(batch)
 
 
 def _probability(encoder: Encoder, batch: Batch) -> torch.Tensor:

@@ -26,6 +26,7 @@ from core.model.patterns import Patterns
 from core.model.surprise import strangest
 
 FILE = "unusualness.json"
+VERSION = 2  # of how the evidence is combined: what was fitted with another says nothing
 # Beyond it a curve is fitted to the few that are there.
 BODY = np.append(np.linspace(0, 0.99, 991), [0.9925, 0.995, 0.9975, 0.999])
 LEAST_SCALE = 0.1  # nats
@@ -99,6 +100,7 @@ class Unusualness:
         """Write ``unusualness.json`` and the patterns."""
         self.patterns.save(folder)
         described = {
+            "version": VERSION,
             "parts": [asdict(part) for part in self.parts],
             "combined": asdict(self.combined),
         }
@@ -106,8 +108,13 @@ class Unusualness:
 
     @classmethod
     def load(cls, folder: Path) -> "Unusualness":
-        """Read what `save` wrote; `BadInput` if it is missing or damaged."""
+        """Read what `save` wrote; `BadInput` if it is missing, damaged or of another version."""
         described = read_json(folder / FILE)
+        if described.get("version") != VERSION:
+            raise BadInput(
+                f"{folder / FILE} is not of this version of Spoor, which measures unusualness "
+                "otherwise: train the model again."
+            )
         try:
             first, second, third = (Reference(**part) for part in described["parts"])
             combined = Reference(**described["combined"])

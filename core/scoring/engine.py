@@ -12,7 +12,7 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.model.backbone import load_encoder
 from core.model.encoder import POSITIVE, Encoder
-from core.model.inference import probabilities, probabilities_by_kind
+from core.model.inference import embeddings, probabilities, probabilities_by_kind
 from core.model.schemes import kinds_of
 from core.model.unusualness import Unusualness
 from core.scoring.device import best_device, place
@@ -71,11 +71,13 @@ class Scorer:
             score = self.unusualness.score(
                 self.encoder, batch, progress=progress, evaluate=evaluate
             )
-        if not np.isfinite(score).all():
-            raise BadInput(
-                f"The model '{self.model_id}' answers with what is no number: retrain it."
-            )
+        self._check_finite(score)
         return np.column_stack([1 - score, score])
+
+    def embed(self, batch: Batch) -> Floats:
+        """Return the vector each sequence is judged by, (N, H)."""
+        evaluate = engine_on(self.encoder.device).evaluate(self.priority)
+        return embeddings(self.encoder, batch, evaluate=evaluate)
 
     @property
     def kinds(self) -> list[str]:
@@ -88,6 +90,14 @@ class Scorer:
         """Return the score, (N,), and how likely each of `kinds` is in case it is abuse, (N, K)."""
         if self.kinds:
             evaluate = engine_on(self.encoder.device).evaluate(self.priority)
-            return probabilities_by_kind(self.encoder, batch, progress=progress, evaluate=evaluate)
+            found = probabilities_by_kind(self.encoder, batch, progress=progress, evaluate=evaluate)
+            self._check_finite(found[0])
+            return found
         score = self.predict_proba(batch, progress=progress)[:, POSITIVE]
         return score, np.empty((len(batch), 0), dtype=np.float32)
+
+    def _check_finite(self, score: Floats) -> None:
+        if not np.isfinite(score).all():
+            raise BadInput(
+                f"The model '{self.model_id}' answers with what is no number: retrain it."
+            )

@@ -7,6 +7,7 @@ has grown, look up what is there and compute the rest.
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +20,14 @@ from core.store import runs
 from core.store.home import Home
 
 DIGEST = "digest"
+VERSION: Final = b"1"  # of how a score is computed from weights and tokens
 
 Digests = npt.NDArray[np.uint64]
 
 
 def fingerprint(folder: Path) -> bytes:
     """Return what tells the model in `folder` from any other: its weights and all that is set."""
-    digest = blake2b(digest_size=16)
+    digest = blake2b(VERSION, digest_size=16)
     for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.json")]):
         digest.update(file.name.encode())
         with file.open("rb") as content:

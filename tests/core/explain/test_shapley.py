@@ -160,5 +160,5 @@ def test_a_model_that_gives_no_numbers_is_refused(seeded_home: Home, scorer: Sco
     (batch,) = batches(seeded_home, scorer, 1)
     with torch.no_grad():
         scorer.encoder.bert.classifier.bias[1] = float("nan")
-    with pytest.raises(BadInput, match="do not add up"):
+    with pytest.raises(BadInput, match="no number"):
         attribute(scorer, batch)

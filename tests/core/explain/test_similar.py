@@ -72,7 +72,7 @@ def test_embeddings_are_kept_beside_the_run_and_go_with_the_data_set(
     def refuse(*_: object) -> None:
         raise AssertionError("computed twice")
 
-    monkeypatch.setattr("core.explain.similar.embeddings", refuse)
+    monkeypatch.setattr(Scorer, "embed", refuse)
     kept = embed_sequences(seeded_home, scorer, run, names[7::-1])
     np.testing.assert_array_equal(kept[::-1][:5], first)
     file = seeded_home.embeddings_file(run.id)

@@ -1,5 +1,6 @@
 """What a model without labels calls unusual."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,6 +164,16 @@ def test_a_damaged_reference_is_refused_by_name(seeded_home: Home, name: str) ->
             (folder / name).write_bytes(content)
         with pytest.raises(BadInput, match=name):
             Scorer.load(folder)
+
+
+def test_a_model_that_another_version_fitted_is_refused(scorer: Scorer, tmp_path: Path) -> None:
+    assert scorer.unusualness is not None
+    scorer.unusualness.save(tmp_path)
+    file = tmp_path / "unusualness.json"
+    described = json.loads(file.read_text())
+    file.write_text(json.dumps({**described, "version": 1}))
+    with pytest.raises(BadInput, match="train the model again"):
+        Unusualness.load(tmp_path)
 
 
 def test_what_is_saved_scores_the_same(scorer: Scorer, batch: Batch, tmp_path: Path) -> None:
