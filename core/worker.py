@@ -182,7 +182,6 @@ def _tune(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
 
 def _score(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     reporter.progress(0.0, "loading the model")
-    from core.explain.explaining import explain_queue
     from core.scoring.engine import Scorer
     from core.scoring.runs import score_dataset
     from core.store import models
@@ -192,15 +191,10 @@ def _score(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
         models.get(con, model_id)
     scorer = Scorer.load(home.model_dir(model_id))
     dataset_id = job.arguments["dataset"]
-    run = score_dataset(
-        home, scorer, dataset_id, progress=lambda share, text: reporter.progress(share / 2, text)
-    )
-    explain_queue(
-        home,
-        scorer,
-        dataset_id,
-        progress=lambda share, text: reporter.progress(0.5 + share / 2, text),
-    )
+    run = score_dataset(home, scorer, dataset_id, progress=reporter.progress)
+    # A job of its own: whoever waits for the scores can begin to decide.
+    with home.engine.begin() as con:
+        jobs.enqueue(con, "explain", {"model": model_id, "dataset": dataset_id}, job.analyst)
     return {"run": run.id, "dataset": run.dataset_id, "sequences": run.sequences}
 
 
@@ -216,12 +210,17 @@ def _robustness(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
 def _explain(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     reporter.progress(0.0, "loading the model")
     from core.explain.cohort import explain_cohort
+    from core.explain.explaining import explain_queue
     from core.scoring.engine import Scorer
 
     asked = job.arguments
+    dataset_id, by = asked["dataset"], asked.get("by")
     scorer = Scorer.load(home.model_dir(asked["model"]))
-    found = explain_cohort(home, scorer, asked["dataset"], asked["by"], progress=reporter.progress)
-    return {"dataset": asked["dataset"], "cases": sum(g["cases"] for g in found["groups"])}
+    if by is None:  # the first of the queue, so that they open at once
+        explain_queue(home, scorer, dataset_id, progress=reporter.progress)
+        return {"dataset": dataset_id}
+    found = explain_cohort(home, scorer, dataset_id, by, progress=reporter.progress)
+    return {"dataset": dataset_id, "cases": sum(group["cases"] for group in found["groups"])}
 
 
 RUNNERS: Final[dict[str, Callable[[Home, Job, Reporter], dict[str, Any]]]] = {

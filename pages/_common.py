@@ -23,6 +23,7 @@ from core.store.models import Model
 if TYPE_CHECKING:
     from core.scoring.engine import Scorer
 
+FAIRLY_SURE = 0.5  # of what a case is most like: a guess among seven kinds would mislead
 CHART: dict[str, Any] = {"displayModeBar": False}
 
 
@@ -159,8 +160,8 @@ def score_word(model: Model) -> str:
 
 
 def most_like(scheme: str | None, share: float | None) -> str:
-    """Say which kind of abuse a case is most like; nothing if the model tells none apart."""
-    if scheme is None or pd.isna(scheme) or share is None or pd.isna(share):
+    """Say which kind of abuse a case is most like; nothing unless the model is fairly sure."""
+    if scheme is None or pd.isna(scheme) or share is None or not share >= FAIRLY_SURE:
         return ""
     return f"{scheme_words(scheme).lower()} ({100 * share:.0f} %)"
 
