@@ -77,8 +77,7 @@ def attribute_many(
     for start in range(0, len(batches), TOGETHER):
         some = batches[start : start + TOGETHER]
         work = [
-            _steps(batch, scorer.encoder.reads(batch), int(scorer.encoder.cost(batch)[0]), told)
-            for batch in some
+            _steps(batch, scorer.encoder.reads(batch), scorer.cost(batch), told) for batch in some
         ]
         for found in _in_step(scorer, some, work):
             if not found.error <= EXACT_WITHIN:  # also where it is no number

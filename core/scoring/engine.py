@@ -13,6 +13,7 @@ from core.errors import BadInput
 from core.model.backbone import load_encoder
 from core.model.encoder import POSITIVE, Encoder
 from core.model.inference import embeddings, probabilities, probabilities_by_kind
+from core.model.masking import GROUPS
 from core.model.schemes import kinds_of
 from core.model.unusualness import Unusualness
 from core.scoring.device import best_device, place
@@ -51,6 +52,11 @@ class Scorer:
     def at(self, priority: Priority) -> "Scorer":
         """Return the same model, asked by somebody who waits more or less urgently."""
         return replace(self, priority=priority)
+
+    def cost(self, batch: Batch) -> int:
+        """Return the positions that one score of the batch's sequences takes in the encoder."""
+        passes = 1 if self.unusualness is None else GROUPS
+        return passes * int(self.encoder.cost(batch).sum())
 
     def predict_proba(
         self, batch: Batch, *, progress: Callable[[float], None] | None = None
