@@ -110,3 +110,17 @@ def test_a_case_whose_log_has_grown_opens_with_every_event_explained(open_page, 
     assert f"{events} events" in words
     tipping = [c.value for c in app.caption if "threshold" in c.value]
     assert tipping
+
+
+def test_a_case_whose_sequence_is_cut_differently_now_says_so(open_page, seeded_home):
+    with seeded_home.engine.connect() as con:
+        case = cases.get(con, _ids(seeded_home)[0])
+    file = seeded_home.dataset_dir(case.dataset_id) / "sequences.parquet"
+    there = pd.read_parquet(file)
+    there[there["actor_id"] != case.actor_id].to_parquet(file, index=False)
+    st.cache_data.clear()
+    app = open_page("case", case=str(case.id))
+    assert not app.exception
+    (said,) = [one.value for one in app.warning]
+    assert said.startswith("This sequence is cut differently since the log has grown")
+    assert _button(app, "confirmed")

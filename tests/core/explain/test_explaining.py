@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 from sqlalchemy import update
 
@@ -89,6 +90,18 @@ def test_of_a_log_that_has_grown_everything_is_explained_anew(seeded_home: Home)
         smaller = datasets.get(con, "small").accepted - 1
         explanations.put(con, *key, before.to_dict(), accepted=smaller)
         assert explanations.get(con, *key) is None
+
+
+def test_a_case_cut_differently_is_not_explained_in_advance(seeded_home: Home) -> None:
+    scorer = Scorer.load(seeded_home.model_dir("finetuned"))
+    with seeded_home.engine.connect() as con:
+        gone, kept = cases.queue(con, "small")["sequence_id"].head(2)
+    file = seeded_home.dataset_dir("small") / "sequences.parquet"
+    there = pd.read_parquet(file)
+    there[there["sequence_id"] != gone].to_parquet(file, index=False)
+    explain_queue(seeded_home, scorer, "small", first=1, progress=lambda *_: None)
+    with seeded_home.engine.connect() as con:
+        assert explanations.get(con, "finetuned", "small", kept) is not None
 
 
 def test_reasons_are_short_sentences_ordered_by_strength(seeded_home: Home) -> None:
