@@ -80,6 +80,12 @@ def _load(model_dir: Path) -> "Scorer":
     return Scorer.load(model_dir)
 
 
+def events_held(dataset_id: str) -> int:
+    """Return how many events a data set holds: what was kept of fewer is stale."""
+    with home().engine.connect() as con:
+        return datasets.get(con, dataset_id).accepted
+
+
 def explained(model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any] | None:
     """Return why a sequence has its score, if that was worked out before."""
     with home().engine.connect() as con:

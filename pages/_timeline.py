@@ -10,7 +10,7 @@ from core.charts import attribution
 from core.charts.look import duration, plain, signed
 from core.charts.timeline import timeline
 from core.schema import Column
-from pages._common import CHART, home, scorer, text
+from pages._common import CHART, events_held, home, scorer, text
 
 ABUSE = ("towards abuse", "towards normal")
 UNUSUALNESS = ("towards unusual", "towards usual")
@@ -20,10 +20,9 @@ Explanation = dict[str, Any]  # as `Explanation.to_dict` makes it
 Prefixes = dict[str, Any]  # as `PrefixScores.to_dict` makes it; empty as long as there are none
 
 
-def known_prefixes(key: tuple[Any, ...]) -> Prefixes:
-    """Return the scores after each event if this sitting has them already."""
-    found: Prefixes = st.session_state.get("prefixes", {}).get(key, {})
-    return found
+def known_prefixes(key: tuple[str, str, str, float]) -> Prefixes:
+    """Return the scores after each event if this sitting has them already; `key` as below."""
+    return _prefixes_held(key[1]).get(key, {})
 
 
 def score_prefixes(key: tuple[str, str, str, float]) -> Prefixes:
@@ -31,13 +30,23 @@ def score_prefixes(key: tuple[str, str, str, float]) -> Prefixes:
 
     `key` is model, data set, sequence and threshold. May raise what loading the model raises.
     """
-    if not (found := known_prefixes(key)):
+    held = _prefixes_held(key[1])  # before the events are read
+    if not (found := held.get(key, {})):
         from core.explain.prefixes import prefix_scores
 
         model_id, dataset_id, sequence_id, threshold = key
         model = scorer(model_id)
         found = prefix_scores(home(), model, dataset_id, sequence_id, threshold).to_dict()
-        st.session_state.setdefault("prefixes", {})[key] = found
+        held[key] = found
+    return found
+
+
+def _prefixes_held(dataset_id: str) -> dict[tuple[str, str, str, float], Prefixes]:
+    """Return what this sitting knows of a data set as large as it is now, to read and to add to."""
+    kept = st.session_state.setdefault("prefixes", {})
+    found: dict[tuple[str, str, str, float], Prefixes] = kept.setdefault(
+        (dataset_id, events_held(dataset_id)), {}
+    )
     return found
 
 

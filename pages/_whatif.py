@@ -19,7 +19,7 @@ from core.schema import Column
 from core.store.cases import Case
 from core.store.models import Model
 from pages._bench import Bench
-from pages._common import CHART, home, scorer, text
+from pages._common import CHART, events_held, home, scorer, text
 from pages._scenarios import draw_scenarios, scenario_in_url
 from pages._timeline import ABUSE, UNUSUALNESS, Explanation
 
@@ -31,8 +31,10 @@ MOST_ROWS = 12  # before the table scrolls
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _experiment(_path: str, model_id: str, run_id: str, sequence_id: str) -> "Experiment":
-    """Return a sequence ready for edits; a new run means that its log may have grown."""
+def _experiment(
+    _path: str, model_id: str, run_id: str, sequence_id: str, held: int
+) -> "Experiment":
+    """Return a sequence ready for edits; `held`: how many events its data set has."""
     from core.explain.whatif import Experiment
     from core.store import runs
 
@@ -69,7 +71,8 @@ def draw_whatif(
 ) -> None:
     """Draw the events in a table to edit, and what they would score."""
     sequence_id = str(events[Column.SEQUENCE].iloc[0])
-    key = f"{case.run_id}-{sequence_id}"
+    held = events_held(case.dataset_id)
+    key = f"{case.run_id}-{held}-{sequence_id}"
     bench: Bench = st.session_state.setdefault(f"whatif-{key}", Bench())
     scenario = scenario_in_url(case, [sequence_id])
     if scenario is not None and bench.scenario != str(scenario.id):
@@ -84,7 +87,7 @@ def draw_whatif(
     if edited != bench.edits:
         bench.take(edited)
     _draw_steps(bench, key)
-    path = (str(home().path), model.id, case.run_id, sequence_id)
+    path = (str(home().path), model.id, case.run_id, sequence_id, held)
     try:
         if bench.edits:
             experiment = _experiment(*path)
@@ -93,7 +96,7 @@ def draw_whatif(
                 _draw_score(found.before, found.score, threshold)
             if found.warnings:
                 st.warning("  \n".join(map(text, found.warnings)), icon=":material/warning:")
-            _draw_change(experiment, found, bench.edits, why, model)
+            _draw_change(experiment, str(path), found, bench.edits, why, model)
         else:
             with top:
                 _draw_score(score, score, threshold)
@@ -113,6 +116,8 @@ def draw_whatif(
 
 def _draw_table(dataset_id: str, bench: Bench, events: pd.DataFrame, key: str) -> Edits:
     """Draw the events to edit; return what was done to them."""
+    if bench.shown != bench.edits and _table_key(bench, key) not in st.session_state:
+        bench.show()  # Streamlit forgot what was typed while another tab was open
     columns = editable_columns(read_mapping(home(), dataset_id))
     names = [*actions(home(), dataset_id), *events[Column.ACTION].dropna()]
     table = as_table(bench.shown, events, columns)
@@ -129,7 +134,7 @@ def _draw_table(dataset_id: str, bench: Bench, events: pd.DataFrame, key: str) -
     }
     edited = st.data_editor(
         table,
-        key=f"whatif-table-{key}-{bench.version}",
+        key=_table_key(bench, key),
         num_rows="dynamic",
         hide_index=True,
         column_order=[PLACE, *columns],
@@ -140,6 +145,10 @@ def _draw_table(dataset_id: str, bench: Bench, events: pd.DataFrame, key: str) -
     )
     now = from_table(edited, events)
     return bench.shown if now == from_table(table, events) else now
+
+
+def _table_key(bench: Bench, key: str) -> str:
+    return f"whatif-table-{key}-{bench.version}"
 
 
 def _draw_steps(bench: Bench, key: str) -> None:
@@ -181,6 +190,7 @@ def _draw_score(before: float, now: float, threshold: float) -> None:
 
 def _draw_change(
     experiment: "Experiment",
+    key: str,
     found: "WhatIf",
     edits: Edits,
     why: Explanation | None,
@@ -195,7 +205,6 @@ def _draw_change(
     poles = UNUSUALNESS if model.kind == "unusualness" else ABUSE
     grey = timeline(found.events, by_time=by_time)
     place.plotly_chart(grey, key="whatif-grey", config=CHART, alt="Timeline of the edited events")
-    key = f"{experiment.dataset_id}-{experiment.scorer.model_id}-{experiment.sequence_id}"
     with st.spinner("Working out why ..."):
         now = _explained(experiment, key, edits.model_dump_json(), found)
     values = [part["value"] for part in now["events"]]

@@ -9,7 +9,16 @@ from core.review.deciding import covered_sequences
 from core.scoring.cases import read_scores
 from core.store import cases, datasets, models, runs, verdicts
 from core.store.cases import Case
-from pages._common import begin, explain, explained, home, refusals, score_word, text
+from pages._common import (
+    begin,
+    events_held,
+    explain,
+    explained,
+    home,
+    refusals,
+    score_word,
+    text,
+)
 from pages._decision import draw_decision, draw_undo
 from pages._evidence import (
     draw_events,
@@ -39,8 +48,8 @@ def case_in_url() -> Case | None:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def sequences_of(run_id: str, dataset_id: str, actor_id: str) -> pd.DataFrame:
-    """Return an actor's sequences with their scores."""
+def sequences_of(run_id: str, dataset_id: str, actor_id: str, held: int) -> pd.DataFrame:
+    """Return an actor's sequences with their scores; `held`: how many events the data set has."""
     sequences = read_sequences(home(), dataset_id)
     theirs = sequences[sequences["actor_id"] == actor_id]
     return theirs.merge(read_scores(home(), run_id), on=["sequence_id", "actor_id"])
@@ -66,7 +75,7 @@ with home().engine.connect() as con:
     every = verdicts.of_case(con, case.id)
     waiting = cases.open_by_dataset(con).get(case.dataset_id, 0)
 with refusals():
-    theirs = sequences_of(case.run_id, case.dataset_id, case.actor_id)
+    theirs = sequences_of(case.run_id, case.dataset_id, case.actor_id, events_held(case.dataset_id))
 scores = theirs.set_index("sequence_id")["score"]
 
 main, side = st.columns([3.9, 1], gap="medium", wrap=False)
@@ -82,7 +91,14 @@ with main:
     facts[2].metric("Actor's events", f"{case.events:,}")
     facts[3].metric("Actor's amount", "none" if case.amount is None else f"{case.amount:,.2f}")
 
-    look_at = covered_sequences(case)
+    look_at = [one for one in covered_sequences(case) if one in scores]
+    if len(look_at) < len(covered_sequences(case)):
+        st.warning(
+            "This sequence is cut differently since the log has grown: score the data set again.",
+            icon=":material/content_cut:",
+        )
+    if not look_at:
+        st.stop()
     scenario = scenario_in_url(case, look_at)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = look_at[0] if scenario is None else scenario.sequence_id

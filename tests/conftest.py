@@ -58,6 +58,18 @@ def small_log(*, actors: int = 60, seed: int = 0) -> pd.DataFrame:
     )
 
 
+def add_event(home: Home, dataset_id: str, actor_id: str) -> None:
+    """Let a data set grow by one event, after all that the actor did."""
+    from core.logs.frames import read_events
+    from core.logs.importing import import_log
+
+    last = read_events(home, dataset_id, actors=[actor_id])["ts"].max()
+    row = (actor_id, last + pd.Timedelta(seconds=2), "order", "i0", 5.0)
+    log = pd.DataFrame([row], columns=small_log(actors=1).columns)
+    log.to_csv(home.path / "more.csv", index=False)
+    import_log(home, home.path / "more.csv", into=dataset_id)
+
+
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a log, its labels, a pre-trained and a fine-tuned model, scores and a queue.

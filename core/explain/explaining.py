@@ -10,11 +10,11 @@ from core.batch import Batch
 from core.errors import NotFound
 from core.explain.reasons import Reason, reasons
 from core.explain.shapley import TOGETHER, Attribution, attribute_many
-from core.logs.frames import actions, read_events, read_mapping, read_sequences
+from core.logs.frames import actions, drop_recut, read_events, read_mapping, read_sequences
 from core.model.files import read_json
 from core.schema import Column
 from core.scoring.engine import Scorer
-from core.store import cases, explanations
+from core.store import cases, datasets, explanations
 from core.store.home import Home
 from core.tokens import Tokenizer, check_known
 
@@ -99,7 +99,8 @@ def explain_queue(
     Their coalitions share the calls of the model; what is explained already stays.
     """
     with home.engine.connect() as con:
-        wanted = cases.queue(con, dataset_id)["sequence_id"].head(first).tolist()
+        queue = drop_recut(home, dataset_id, cases.queue(con, dataset_id))
+        wanted = queue[Column.SEQUENCE].head(first).tolist()
         stored = [explanations.get(con, scorer.model_id, dataset_id, one) for one in wanted]
     missing = [one for one, found in zip(wanted, stored, strict=True) if found is None]
     for start in range(0, len(missing), TOGETHER):
@@ -115,6 +116,8 @@ def _explain(
     """Explain some sequences together and store what was found, in the order of the ids."""
     tokenizer = scorer.encoder.tokenizer
     usual = np.asarray(read_json(home.model_dir(scorer.model_id) / "usual.json")["share"])
+    with home.engine.connect() as con:
+        accepted = datasets.get(con, dataset_id).accepted
     batches = _read(home, scorer, dataset_id, sequence_ids)
     found = [
         describe(batch, attribution, tokenizer, usual)
@@ -123,7 +126,7 @@ def _explain(
     with home.engine.begin() as con:
         for sequence_id, explanation in zip(sequence_ids, found, strict=True):
             key = (scorer.model_id, dataset_id, sequence_id)
-            explanations.put(con, *key, explanation.to_dict())
+            explanations.put(con, *key, explanation.to_dict(), accepted=accepted)
     return found
 
 

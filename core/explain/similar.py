@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core.logs.frames import read_events, read_sequences
+from core.logs.frames import drop_recut, read_events, read_sequences
 from core.schema import Column
 from core.scoring.engine import Scorer
 from core.store import cases, labels
@@ -24,7 +24,8 @@ def similar_cases(
 ) -> pd.DataFrame:
     """Return the cases of other actors most like a sequence, the nearest first.
 
-    Each case stands for its highest-scoring sequence. `similarity` is the cosine of the vectors
+    Each case stands for its highest-scoring sequence; where a log that has grown no longer has it,
+    the case is left out. `similarity` is the cosine of the vectors
     that the model's head reads; `decision` and `scheme` are of the standing verdict, `label` what
     outside labels say of the actor or the sequence, where they say anything.
     """
@@ -36,7 +37,8 @@ def similar_cases(
         outside = labels.of_dataset(con, run.dataset_id)
     # Decided ones first: of very many cases those that teach something are kept.
     known = pd.concat([decided, waiting], ignore_index=True)
-    known = known.loc[known[Column.ACTOR] != actor_id].head(MOST_CASES)
+    others = known[known[Column.ACTOR] != actor_id]
+    known = drop_recut(home, run.dataset_id, others).head(MOST_CASES)
     if known.empty:
         return pd.DataFrame(columns=[*known.columns, "similarity", "label"])
     vectors = embed_sequences(home, scorer, run, [sequence_id, *known[Column.SEQUENCE]])

@@ -53,6 +53,12 @@ def read_sequences(
     return _query(f"SELECT {cells} FROM read_parquet({file_literal(path)}) WHERE {wanted}")
 
 
+def drop_recut(home: Home, dataset_id: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the rows whose sequence is gone: a log that has grown may be cut differently."""
+    there = read_sequences(home, dataset_id, columns=[Column.SEQUENCE])[Column.SEQUENCE]
+    return frame[frame[Column.SEQUENCE].isin(there)].reset_index(drop=True)
+
+
 def read_rejected(home: Home, dataset_id: str) -> pd.DataFrame:
     """Return the rejected rows: line, reason, raw text."""
     path = _folder(home, dataset_id) / "rejected.parquet"

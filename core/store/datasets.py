@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from core.errors import NotFound
 from core.store.home import Home, as_dict, remove
-from core.store.tables import datasets, runs
+from core.store.tables import datasets, explanations, runs
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,15 @@ def add(con: Connection, dataset: Dataset) -> None:
 
 
 def replace(con: Connection, old: Dataset, new: Dataset) -> bool:
-    """Put `new` in the place of `old`; tell whether `old` was still there."""
+    """Put `new` in the place of `old`; tell whether `old` was still there.
+
+    Its explanations go: they tell of the sequences as they were.
+    """
     unchanged = (datasets.c.id == old.id) & (datasets.c.read == old.read)
-    return con.execute(update(datasets).where(unchanged).values(**asdict(new))).rowcount == 1
+    replaced = con.execute(update(datasets).where(unchanged).values(**asdict(new))).rowcount == 1
+    if replaced:
+        con.execute(delete(explanations).where(explanations.c.dataset_id == old.id))
+    return replaced
 
 
 def of_source(con: Connection, source: str) -> Dataset | None:

@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 import streamlit as st
 
+from core.logs.frames import read_events
 from core.store import cases, verdicts
+from tests.conftest import add_event
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
 
@@ -94,3 +96,31 @@ def test_after_the_last_case_the_page_says_so(open_page, seeded_home):
         _button(app, "unclear").click().run()
     assert app.success[0].value.startswith("No case waits")
     assert len(_ids(seeded_home, decided=True)) == len(_stored(seeded_home))
+
+
+def test_a_case_whose_log_has_grown_opens_with_every_event_explained(open_page, seeded_home):
+    with seeded_home.engine.connect() as con:
+        case = cases.get(con, _ids(seeded_home)[0])
+    app = open_page("case", case=str(case.id))  # explained, and scored after each event
+    add_event(seeded_home, case.dataset_id, case.actor_id)
+    app.run()
+    assert not app.exception
+    events = len(read_events(seeded_home, case.dataset_id, sequences=[case.sequence_id]))
+    words = next(m.value for m in app.markdown if m.value.startswith("Base value"))
+    assert f"{events} events" in words
+    tipping = [c.value for c in app.caption if "threshold" in c.value]
+    assert tipping
+
+
+def test_a_case_whose_sequence_is_cut_differently_now_says_so(open_page, seeded_home):
+    with seeded_home.engine.connect() as con:
+        case = cases.get(con, _ids(seeded_home)[0])
+    file = seeded_home.dataset_dir(case.dataset_id) / "sequences.parquet"
+    there = pd.read_parquet(file)
+    there[there["actor_id"] != case.actor_id].to_parquet(file, index=False)
+    st.cache_data.clear()
+    app = open_page("case", case=str(case.id))
+    assert not app.exception
+    (said,) = [one.value for one in app.warning]
+    assert said.startswith("This sequence is cut differently since the log has grown")
+    assert _button(app, "confirmed")

@@ -84,6 +84,23 @@ def test_an_added_event_counts_and_an_odd_one_is_warned_of(open_page, seeded_hom
     assert metric(app, "Score now") == f"{rescored(seeded_home, case, edits):.3f}"
 
 
+def test_edits_outlive_a_look_at_another_tab(open_page, seeded_home):
+    case = first_case(seeded_home)
+    app = opened(open_page, case)
+    edit(app, deleted_rows=[0])
+    score, rows = metric(app, "Score now"), len(app.data_editor[0].value)
+    assert rows == len(events_of(seeded_home, case)) - 1
+    app.session_state[f"tabs-{case.id}"] = "Why"
+    app.run()
+    assert not app.data_editor
+    app.session_state[f"tabs-{case.id}"] = "What-if"
+    app.run()
+    assert (metric(app, "Score now"), len(app.data_editor[0].value)) == (score, rows)
+    button(app, "whatif-undo").click().run()  # the look was no step
+    assert button(app, "whatif-undo").disabled
+    assert metric(app, "Score now") == f"{case.score:.3f}"
+
+
 def test_a_table_without_events_is_refused_in_words(open_page, seeded_home):
     case = first_case(seeded_home)
     app = opened(open_page, case)

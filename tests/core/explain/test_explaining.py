@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 from sqlalchemy import update
 
@@ -6,8 +7,9 @@ from core.errors import NotFound
 from core.explain.explaining import Explanation, explain_queue, explain_sequence
 from core.logs.frames import read_events, read_sequences
 from core.scoring.engine import Scorer
-from core.store import cases, explanations
+from core.store import cases, datasets, explanations
 from core.store.home import Home
+from tests.conftest import add_event
 
 
 @pytest.fixture(params=["finetuned", "pretrained"])
@@ -64,9 +66,42 @@ def test_an_explanation_told_in_older_words_is_computed_anew(seeded_home: Home) 
     sequence_id, _ = first_batch(seeded_home, scorer)
     key = ("finetuned", "small", sequence_id)
     with seeded_home.engine.begin() as con:
-        explanations.put(con, *key, {"reasons": []})
-        con.execute(update(explanations.explanations).values(explanation={"version": 1}))
+        accepted = datasets.get(con, "small").accepted
+        explanations.put(con, *key, {"reasons": []}, accepted=accepted)
+        older = {"version": 1, "accepted": accepted}
+        con.execute(update(explanations.explanations).values(explanation=older))
     assert explain_sequence(seeded_home, scorer, "small", sequence_id).reasons
+
+
+def test_of_a_log_that_has_grown_everything_is_explained_anew(seeded_home: Home) -> None:
+    scorer = Scorer.load(seeded_home.model_dir("finetuned"))
+    one, other = read_sequences(seeded_home, "small").head(2).to_dict("records")
+    key = ("finetuned", "small", one["sequence_id"])
+    before = explain_sequence(seeded_home, scorer, *key[1:])
+    explain_sequence(seeded_home, scorer, "small", other["sequence_id"])
+    add_event(seeded_home, "small", one["actor_id"])
+    with seeded_home.engine.connect() as con:  # what others did is told of, too
+        assert explanations.get(con, "finetuned", "small", other["sequence_id"]) is None
+    after = explain_sequence(seeded_home, scorer, *key[1:])
+    assert len(after.events) == len(before.events) + 1
+    with seeded_home.engine.begin() as con:
+        assert explanations.get(con, *key) is not None
+        # An explanation that was on its way while the log grew comes too late.
+        smaller = datasets.get(con, "small").accepted - 1
+        explanations.put(con, *key, before.to_dict(), accepted=smaller)
+        assert explanations.get(con, *key) is None
+
+
+def test_a_case_cut_differently_is_not_explained_in_advance(seeded_home: Home) -> None:
+    scorer = Scorer.load(seeded_home.model_dir("finetuned"))
+    with seeded_home.engine.connect() as con:
+        gone, kept = cases.queue(con, "small")["sequence_id"].head(2)
+    file = seeded_home.dataset_dir("small") / "sequences.parquet"
+    there = pd.read_parquet(file)
+    there[there["sequence_id"] != gone].to_parquet(file, index=False)
+    explain_queue(seeded_home, scorer, "small", first=1, progress=lambda *_: None)
+    with seeded_home.engine.connect() as con:
+        assert explanations.get(con, "finetuned", "small", kept) is not None
 
 
 def test_reasons_are_short_sentences_ordered_by_strength(seeded_home: Home) -> None:

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from core.explain.similar import MOST, embed_sequences, similar_cases
@@ -92,6 +93,20 @@ def test_a_model_without_labels_has_embeddings_too(seeded_home: Home, run: Run) 
     assert whole.shape == (len(sequences), 32)
     # Padding and neighbours in a batch do not change a vector.
     np.testing.assert_allclose(embeddings(scorer.encoder, batch.take([3]))[0], whole[3], atol=1e-5)
+
+
+def test_a_case_whose_sequence_is_cut_differently_now_is_left_out(
+    seeded_home: Home, scorer: Scorer, run: Run
+) -> None:
+    with seeded_home.engine.connect() as con:
+        waiting = cases.queue(con, "small")
+    one, gone = waiting.iloc[0], waiting.iloc[1]
+    file = seeded_home.dataset_dir("small") / "sequences.parquet"
+    there = pd.read_parquet(file)
+    there[there["sequence_id"] != gone["sequence_id"]].to_parquet(file, index=False)
+    found = similar_cases(seeded_home, scorer, run, one["sequence_id"], actor_id=one["actor_id"])
+    assert len(found) == min(MOST, len(waiting) - 2)
+    assert gone["actor_id"] not in set(found["actor_id"])
 
 
 def test_without_other_cases_there_is_nothing_similar(
