@@ -246,7 +246,8 @@ def _sizes(most: int, steps: int) -> list[int]:
 
 
 def _without(events: Sequence[int], removed: Sequence[int]) -> Events:
-    return tuple(event for event in events if event not in set(removed))
+    left_out = set(removed)
+    return tuple(event for event in events if event not in left_out)
 
 
 def _scores(experiment: Experiment, kept: list[Events]) -> Floats:

@@ -79,6 +79,7 @@ def sampled(
     rng = np.random.default_rng(seed)
     size = max(LEAST, PER_PLAYER * count)
     most = max(size, min(MOST_PER_PLAYER * count, POSITIONS // cost))
+    most = min(most, 2**count - 2)  # there are no more
     known: dict[bytes, float] = {}
     halves = (_Sample(), _Sample())
 
@@ -94,6 +95,8 @@ def sampled(
         for half in halves:
             half.add(count, size // 2, rng)
         new = _unknown(halves, known)
+        if not len(new):  # a draw of what is known already tells nothing new
+            return Values(values, stability)
         scores = yield without(groups, new)
         known |= zip((row.tobytes() for row in new), scores.tolist(), strict=True)
         values = estimate(*halves)

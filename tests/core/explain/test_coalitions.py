@@ -138,6 +138,20 @@ def test_a_sample_grows_until_it_is_stable_and_says_how_stable_it_is() -> None:
     assert sum(asked) > 1000
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_sample_of_few_players_ends_when_no_coalition_is_left_to_ask_for(seed: int) -> None:
+    groups, noise, asked = np.arange(9), np.random.default_rng(seed), []
+
+    def score(present: npt.NDArray[np.bool_]) -> Floats:
+        asked.append(len(present))
+        return noise.random(len(present))
+
+    found = play(sampled(Players([groups, groups]), 200, 0.1, 0.9), score)
+    assert found.values.sum() == pytest.approx(0.8, abs=1e-9)
+    assert min(asked) > 0
+    assert sum(asked) <= 2**9 - 2
+
+
 @given(seed=seeds)
 def test_owen_values_of_tokens_add_up_to_their_event_and_leave_out_dummies(seed: int) -> None:
     event = np.array([0, 0, 1, 1, 1, 2, 2, -1])
