@@ -40,9 +40,11 @@ def _lock(file: int, how: int) -> None:
     given_up = time.monotonic() + PATIENCE
     while time.monotonic() < given_up:
         try:
-            return fcntl.flock(file, how | fcntl.LOCK_NB)
+            fcntl.flock(file, how | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(POLL)
+        else:
+            return
 
 
 def _open() -> int:
