@@ -55,10 +55,9 @@ def score_partitions(
         if len(missing):
             computed = _judge(scorer, batch.take(missing), told.within(len(batch)))
             rows = pd.concat([rows, computed.set_axis(missing)]) if len(rows) else computed
-        if len(missing) or not file.exists():
-            scored = sequences[[Column.SEQUENCE, Column.ACTOR]].join(rows).assign(digest=digest)
-            with writing(file) as ready:
-                scored.to_parquet(ready, index=False)
+        scored = sequences[[Column.SEQUENCE, Column.ACTOR]].join(rows).assign(digest=digest)
+        with writing(file) as ready:  # what a killed run left may be cut elsewhere
+            scored.to_parquet(ready, index=False)
         files.append(file)
         told.add(len(batch))
     if damaged:

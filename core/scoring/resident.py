@@ -161,9 +161,9 @@ class Engine:
 
     def _answer(self, requests: list[_Request]) -> None:
         first = requests[0]
-        batch = joined([request.batch for request in requests])
         started = time.perf_counter()
         try:
+            batch = joined([request.batch for request in requests])
             found = in_memory(first.encoder, batch, first.function)
             self._wait_for_gpu()
         except Exception as error:

@@ -47,7 +47,7 @@ def score_dataset(
     """
     started = time.perf_counter()
     run_id = f"{scorer.model_id}-{uuid.uuid4().hex[:8]}"
-    folder = home.checkpoints / f"scoring-{scorer.model_id}-{dataset_id}"
+    folder = home.scoring_dir(scorer.model_id, dataset_id)
     with _alone(folder):
         parts = score_partitions(home, scorer.at(Priority.RUN), dataset_id, folder, progress)
         join(parts, home.run_file(run_id))

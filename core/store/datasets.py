@@ -1,5 +1,6 @@
 """Data sets: logs that were imported."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from core.errors import NotFound
 from core.store.home import Home, as_dict, remove
-from core.store.tables import datasets, explanations, runs
+from core.store.tables import datasets, explanations, models, runs
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,12 @@ def delete_dataset(home: Home, dataset_id: str) -> None:
         get(con, dataset_id)
         of_dataset = select(runs.c.id).where(runs.c.dataset_id == dataset_id)
         run_ids = con.execute(of_dataset).scalars().all()
+        model_ids = con.execute(select(models.c.id)).scalars().all()
         con.execute(delete(datasets).where(datasets.c.id == dataset_id))
     for run_id in run_ids:
         remove(home.run_file(run_id))
         remove(home.embeddings_file(run_id))
     remove(home.dataset_dir(dataset_id))
+    for model_id in model_ids:
+        with suppress(OSError):  # a run may be writing there; it fails, and is swept later
+            remove(home.scoring_dir(model_id, dataset_id))

@@ -56,8 +56,12 @@ class Home:
 
     @property
     def checkpoints(self) -> Path:
-        """Where trainings that were killed go on from."""
+        """Where trainings and runs that were killed go on from."""
         return self.path / "checkpoints"
+
+    def scoring_dir(self, model_id: str, dataset_id: str) -> Path:
+        """Where a run that was killed goes on from."""
+        return self.checkpoints / f"scoring-{model_id}-{dataset_id}"
 
     @property
     def uploads(self) -> Path:
@@ -126,9 +130,12 @@ def _migrate(engine: Engine, folder: Path) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    # SQLite's own lock comes too late: both processes would have read that nothing is there yet.
+    # SQLite waits half a minute for its own lock; copying the tables of a big home takes longer.
     alone = FileLock(folder / "migrate.lock") if engine.dialect.name == "sqlite" else nullcontext()
     with alone, engine.connect() as con, _without_cascades(con), con.begin():
+        if engine.dialect.name == "sqlite":
+            # Python's driver begins none before it alters a table: half a migration would stay.
+            con.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = con
         command.upgrade(config, "head")
 

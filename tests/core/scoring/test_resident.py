@@ -1,8 +1,11 @@
 """Many threads, one engine: every request is answered, a person's first, and models come and go."""
 
+import fcntl
 import gc
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -111,6 +114,31 @@ def test_a_bad_request_fails_alone(scorer: Scorer, batch: Batch) -> None:
         assert good.result().shape == (1, 2)
         with pytest.raises(BadInput, match="reads at most"):
             bad.result()
+
+
+def test_no_memory_to_merge_requests_leaves_an_engine_that_answers_each(
+    scorer: Scorer, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, busy, go, served = Engine(CPU), threading.Event(), threading.Event(), []
+    function = counting(served, busy, go)
+
+    def only_one(parts: list[Batch]) -> Batch:
+        if len(parts) > 1:
+            raise MemoryError
+        return joined(parts)
+
+    def ask(rows: list[int]) -> np.ndarray:
+        evaluate = engine.evaluate(Priority.CLICK)
+        return by_batch(scorer.encoder, batch.take(rows), function, width=1, evaluate=evaluate)
+
+    monkeypatch.setattr("core.scoring.resident.joined", only_one)
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(ask, [0])
+        assert busy.wait(10)
+        waiting = [pool.submit(ask, rows) for rows in ([1], [2, 3])]
+        until(lambda: engine.status().waiting == 2)
+        go.set()
+        assert [len(future.result(timeout=10)) for future in waiting] == [1, 2]
 
 
 def test_a_new_model_takes_over_without_a_lost_request_and_the_old_one_s_memory_is_freed(
@@ -230,6 +258,48 @@ def test_a_killed_process_keeps_nobody_waiting() -> None:
     began = time.monotonic()
     let_persons_first()
     assert time.monotonic() - began < 1
+
+
+@pytest.fixture
+def turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the locks, not made yet and no other process's."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path / f"spoor-{os.getuid()}"
+
+
+def test_nobody_else_can_enter_the_folder_of_the_locks(turns: Path) -> None:
+    let_persons_first()
+    assert turns.stat().st_mode & 0o777 == 0o700
+    assert (turns / "turns").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lock_that_is_never_given_back_does_not_stop_a_click(
+    scorer: Scorer, batch: Batch, turns: Path
+) -> None:
+    let_persons_first()
+    with (turns / "turns").open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        began = time.monotonic()
+        assert len(scorer.at(Priority.CLICK).predict_proba(batch.take([0]))) == 1
+    assert 1 < time.monotonic() - began < 10
+
+
+def test_a_folder_that_cannot_be_made_stops_no_score(
+    scorer: Scorer, batch: Batch, turns: Path
+) -> None:
+    turns.write_text("in its place")
+    for priority in Priority:
+        assert len(scorer.at(priority).predict_proba(batch.take([0]))) == 1
+
+
+def test_a_folder_of_another_user_is_not_used(turns: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = os.getuid() + 1  # asks as somebody else for what is this user's
+    folder = turns.with_name(f"spoor-{other}")
+    folder.mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: other)
+    with person_waits():
+        let_persons_first()
+    assert list(folder.iterdir()) == []
 
 
 def test_a_weight_that_is_no_number_is_refused(seeded_home: Home, scorer: Scorer) -> None:

@@ -3,6 +3,7 @@ import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from alembic import command
@@ -11,7 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock
-from sqlalchemy import create_engine, inspect, make_url, select
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, select
 from sqlalchemy.exc import OperationalError
 
 from core.errors import BadInput
@@ -44,14 +45,14 @@ def test_a_home_of_an_older_version_keeps_what_it_holds(home: Home) -> None:
         assert con.execute(select(audit_table.c.analyst)).scalars().all() == ["eva"]
 
 
-def test_a_migration_that_replaces_a_table_keeps_the_verdicts_on_its_rows(home: Home) -> None:
-    """SQLite deletes what refers to a table that is dropped, unless it is told not to."""
+def judge_a_case_at(home: Home, version: str) -> None:
+    """Take `home` back to an older version of the tables, with a verdict in it."""
     created = "'2026-01-01 00:00:00'"
     with home.engine.begin() as con:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = con
-        command.downgrade(config, "0002")
+        command.downgrade(config, version)
         for row in (
             f"datasets VALUES ('log', 'log', '', '{{}}', '{{}}', 0, 0, 0, 0, 0, 0, {created})",
             "models VALUES ('m', 'anomaly', 'probability', 'active', 'log', NULL, .5, '{}', "
@@ -64,6 +65,11 @@ def test_a_migration_that_replaces_a_table_keeps_the_verdicts_on_its_rows(home: 
         ):
             con.exec_driver_sql(f"INSERT INTO {row}")
         con.exec_driver_sql("UPDATE sqlite_sequence SET seq = 9 WHERE name = 'cases'")
+
+
+def test_a_migration_that_replaces_a_table_keeps_the_verdicts_on_its_rows(home: Home) -> None:
+    """SQLite deletes what refers to a table that is dropped, unless it is told not to."""
+    judge_a_case_at(home, "0002")
     again = open_home(home.path)
     with again.engine.begin() as con:
         assert con.exec_driver_sql("SELECT case_id, analyst FROM verdicts").all() == [(7, "eva")]
@@ -77,6 +83,29 @@ def test_a_migration_that_replaces_a_table_keeps_the_verdicts_on_its_rows(home: 
             ).scalar()
             == 10
         )
+
+
+@pytest.mark.parametrize("room", [0, 1, 2], ids="{} pages left".format)
+def test_a_migration_that_a_full_disk_stops_is_done_when_there_is_room_again(
+    home: Home, room: int
+) -> None:
+    judge_a_case_at(home, "0003")
+    with home.engine.connect() as con:
+        con.exec_driver_sql("VACUUM")
+        pages = con.exec_driver_sql("PRAGMA page_count").scalar()
+
+    def fill(connection: Any, _record: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages + room}").close()
+
+    event.listen(Engine, "connect", fill)
+    try:
+        with pytest.raises(BadInput, match="disk is full"):
+            open_home(home.path)
+    finally:
+        event.remove(Engine, "connect", fill)
+    with open_home(home.path).engine.connect() as con:
+        assert compare_metadata(MigrationContext.configure(con), metadata) == []
+        assert con.exec_driver_sql("SELECT case_id, analyst FROM verdicts").all() == [(7, "eva")]
 
 
 def test_a_home_opened_twice_is_the_same(home: Home) -> None:
