@@ -91,12 +91,13 @@ def sampled(
         scores = np.array([known[row.tobytes()] for row in rows])
         return sampled_values(rows, weights, scores, empty=base_value, full=score)
 
-    while True:
+    def grown(size: int) -> Coalitions:
         for half in halves:
             half.add(count, size // 2, rng)
-        new = _unknown(halves, known)
-        if not len(new):  # a draw of what is known already tells nothing new
-            return Values(values, stability)
+        return _unknown(halves, known)
+
+    new = grown(size)
+    while len(new):  # few players have few coalitions: a draw may hold none that is new
         scores = yield without(groups, new)
         known |= zip((row.tobytes() for row in new), scores.tolist(), strict=True)
         values = estimate(*halves)
@@ -106,8 +107,10 @@ def sampled(
         stability = alike(one, other)
         near = float(np.abs(one - other).max()) <= NEGLIGIBLE
         if stability >= STABLE or near or len(known) >= most:
-            return Values(values, stability)
-        size = min(3 * len(known), most - len(known))  # the first estimate is for the eye
+            break
+        # The first estimate is for the eye.
+        new = grown(min(3 * len(known), most - len(known)))
+    return Values(values, stability)
 
 
 def _unknown(halves: tuple[_Sample, _Sample], known: dict[bytes, float]) -> Coalitions:
