@@ -9,7 +9,16 @@ from core.review.deciding import covered_sequences
 from core.scoring.cases import read_scores
 from core.store import cases, datasets, models, runs, verdicts
 from core.store.cases import Case
-from pages._common import begin, explain, explained, home, refusals, score_word, text
+from pages._common import (
+    begin,
+    explain,
+    explained,
+    home,
+    number_in_url,
+    refusals,
+    score_word,
+    text,
+)
 from pages._decision import draw_decision, draw_undo
 from pages._evidence import (
     draw_events,
@@ -26,10 +35,10 @@ from pages._whatif import draw_whatif
 
 def case_in_url() -> Case | None:
     """Return the case the URL names, or the first that waits."""
-    wanted = st.query_params.get("case", "")
+    wanted = number_in_url("case")
     with home().engine.connect() as con:
-        if wanted.isdigit():
-            return cases.get(con, int(wanted))
+        if wanted is not None:
+            return cases.get(con, wanted)
         waiting = cases.open_by_dataset(con)
         for dataset_id in datasets.all_datasets(con)["id"]:
             if waiting.get(dataset_id):
