@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from core.scoring.engine import Scorer
 
 FAIRLY_SURE = 0.5  # of what a case is most like: a guess among seven kinds would mislead
+MOST_DIGITS = 18  # of a number in 64 bits
 CHART: dict[str, Any] = {"displayModeBar": False}
 
 
@@ -101,6 +102,13 @@ def explain(model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any]:
 
     asked = scorer(model_id).at(Priority.EXPLANATION)
     return explain_sequence(home(), asked, dataset_id, sequence_id).to_dict()
+
+
+def number_in_url(name: str) -> int | None:
+    """Return the number the URL gives under a name, if it is one the store can hold."""
+    given = st.query_params.get(name, "")
+    number = given.isascii() and given.isdecimal() and len(given) <= MOST_DIGITS
+    return int(given) if number else None
 
 
 @contextmanager

@@ -114,7 +114,7 @@ def _on_undo() -> None:
 
 def _skipped() -> list[int]:
     """Return the cases put aside in this sitting; they are in the URL."""
-    return [int(part) for part in st.query_params.get("skipped", "").split(",") if part.isdigit()]
+    return [int(part) for part in st.query_params.get("skipped", "").split(",") if part.isdecimal()]
 
 
 def _show(case_id: int | None) -> None:

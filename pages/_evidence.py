@@ -18,6 +18,7 @@ from pages._common import CHART, home, text
 from pages._timeline import Explanation, event_names
 
 MOST_ROWS = 12  # before the table scrolls
+PLACE, AFTER, MOVED = "@event", "@after", "@moved"  # no log's column is named so
 _WHEN = "D MMM YYYY HH:mm:ss"
 HISTORY = {
     "created_at": st.column_config.DatetimeColumn("decided (UTC)", format=_WHEN),
@@ -94,14 +95,16 @@ def draw_events(dataset_id: str, events: pd.DataFrame, why: Explanation | None) 
     table = events[kept].dropna(axis=1, how="all").reset_index(drop=True)
     if Column.TIME in table:
         gaps = events[Column.TIME].diff().dt.total_seconds()
-        table.insert(1, "after", gaps.map(duration, na_action="ignore").to_numpy())
+        table.insert(1, AFTER, gaps.map(duration, na_action="ignore").to_numpy())
     if why is not None:
-        table.insert(0, "moved the score", [part["value"] for part in why["events"]])
-    table.insert(0, "event", range(1, len(table) + 1))
+        table.insert(0, MOVED, [part["value"] for part in why["events"]])
+    table.insert(0, PLACE, range(1, len(table) + 1))
     height: Literal["content"] | int = "content" if len(table) <= MOST_ROWS else 460
     config = {
         Column.TIME: st.column_config.DatetimeColumn("time (UTC)", format=_WHEN),
-        "moved the score": st.column_config.NumberColumn(format="%+.4f"),
+        PLACE: st.column_config.NumberColumn("event"),
+        AFTER: st.column_config.TextColumn("after"),
+        MOVED: st.column_config.NumberColumn("moved the score", format="%+.4f"),
         Column.AMOUNT: HISTORY[Column.AMOUNT],
     }
     st.dataframe(table, hide_index=True, column_config=config, height=height, placeholder="")

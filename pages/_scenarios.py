@@ -8,17 +8,17 @@ from core.store import scenarios
 from core.store.cases import Case
 from core.store.scenarios import Scenario
 from pages._bench import Bench
-from pages._common import ago, analyst, home, text
+from pages._common import ago, analyst, home, number_in_url, text
 
 
 def scenario_in_url(case: Case, sequences: list[str]) -> Scenario | None:
     """Return the scenario a link names, if it is one of the case."""
-    wanted = st.query_params.get("scenario", "")
-    if not wanted.isdigit():
+    wanted = number_in_url("scenario")
+    if wanted is None:
         return None
     try:
         with home().engine.connect() as con:
-            found = scenarios.get(con, int(wanted))
+            found = scenarios.get(con, wanted)
     except SpoorError as error:
         st.toast(text(str(error)), icon=":material/block:")
         return None

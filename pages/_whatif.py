@@ -123,7 +123,7 @@ def _draw_table(dataset_id: str, bench: Bench, events: pd.DataFrame, key: str) -
     table = as_table(bench.shown, events, columns)
     known = list(dict.fromkeys([*names, *table.get(Column.ACTION, pd.Series()).dropna()]))
     config: dict[str, Any] = {
-        PLACE: st.column_config.NumberColumn(PLACE, step=0.1, format="%g", width=64),
+        PLACE: st.column_config.NumberColumn("event", step=0.1, format="%g", width=64),
         Column.TIME: st.column_config.DatetimeColumn(
             "time (UTC)", format="D MMM YYYY HH:mm:ss", step=1, timezone="UTC"
         ),

@@ -11,10 +11,17 @@ from core.store import cases, datasets, models, runs, verdicts
 from core.store.cases import Case
 from pages._common import (
     begin,
+<<<<<<< HEAD
     events_held,
     explain,
     explained,
     home,
+=======
+    explain,
+    explained,
+    home,
+    number_in_url,
+>>>>>>> fixc
     refusals,
     score_word,
     text,
@@ -35,10 +42,10 @@ from pages._whatif import draw_whatif
 
 def case_in_url() -> Case | None:
     """Return the case the URL names, or the first that waits."""
-    wanted = st.query_params.get("case", "")
+    wanted = number_in_url("case")
     with home().engine.connect() as con:
-        if wanted.isdigit():
-            return cases.get(con, int(wanted))
+        if wanted is not None:
+            return cases.get(con, wanted)
         waiting = cases.open_by_dataset(con)
         for dataset_id in datasets.all_datasets(con)["id"]:
             if waiting.get(dataset_id):

@@ -10,6 +10,7 @@ from core.explain.cohort import ALL, BY_VERDICT, MOST_CASES, cohort
 from core.explain.groups import group_columns
 from core.review import policy
 from core.store import models
+from core.store.runs import Run
 from pages._common import CHART, begin, choose_dataset, enqueue, home, refusals, text
 from pages._jobs import show_running
 
@@ -29,8 +30,10 @@ TOKENS = {
 
 
 @st.cache_data(max_entries=8, show_spinner="Counting scores and errors by group ...", ttl=600)
-def bias_of(model_id: str, dataset_id: str, column: str, threshold: float) -> dict[str, Any]:
-    """Return how the model treats the groups; a new threshold is a new question."""
+def bias_of(
+    model_id: str, dataset_id: str, column: str, run_id: str, threshold: float
+) -> dict[str, Any]:
+    """Return how the model treats the groups; a new run or threshold is a new question."""
     from core.govern.bias import bias
 
     return bias(home(), model_id, dataset_id, column)
@@ -78,14 +81,14 @@ def draw_tokens(groups: list[dict[str, Any]]) -> None:
         st.dataframe(table, column_order=list(TOKENS), column_config=TOKENS, hide_index=True)
 
 
-def draw_bias(model_id: str, dataset_id: str, threshold: float, columns: list[str]) -> None:
+def draw_bias(run: Run, threshold: float, columns: list[str]) -> None:
     """Draw scores and error rates by group."""
     if not columns:
         st.info("This log has no column of categories to group actors by.")
         return
     column = st.selectbox("Actors, grouped by", columns, width=320, key="bias-column")
     with refusals():
-        groups = bias_of(model_id, dataset_id, column, threshold)["groups"]
+        groups = bias_of(run.model_id, run.dataset_id, column, run.id, threshold)["groups"]
     left, right = st.columns(2, gap="medium")
     left.markdown("**Scores**")
     left.plotly_chart(charts.score_spread(groups, threshold), key="spread", config=CHART)
@@ -125,4 +128,4 @@ st.subheader("What the model leans on")
 st.caption(f"Model {text(run.model_id)}. How far each fact moves the score of a case.")
 draw_leaning(run.model_id, dataset.id, categories)
 st.subheader("Does it treat groups alike?")
-draw_bias(run.model_id, dataset.id, in_force, categories)
+draw_bias(run, in_force, categories)

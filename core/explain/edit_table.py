@@ -9,7 +9,7 @@ import pandas as pd
 from core.explain.edits import ORIGIN, POSITION, Edits, Value
 from core.schema import Column
 
-PLACE: Final = "event"  # where an event stands, from 1; 2.5 is between the second and the third
+PLACE: Final = "@event"  # where an event stands, from 1; 2.5 is between the second and the third
 
 
 def as_table(edits: Edits, own: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -16,7 +16,8 @@ from core.schema import DEFAULT_ACTION, Column
 Value = str | int | float | None
 LookUp = Callable[[str, str, pd.Timestamp | None], "pd.Series[Any] | None"]
 
-ORIGIN: Final = "origin"  # an event's position before the edits; missing where it was added
+# An event's position before the edits, missing where it was added; no log's column is named so.
+ORIGIN: Final = "@origin"
 POSITION: Final = Column.POSITION  # where to stand: 1.5 is between the events at 1 and 2
 ALONE: Final = 60.0  # seconds to the next event where a sequence has one only
 

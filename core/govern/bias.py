@@ -8,7 +8,7 @@ import pandas as pd
 
 from core.errors import BadInput
 from core.explain.groups import OTHER, group_actors
-from core.govern.log import read_log
+from core.govern.log import read_log, split_of
 from core.logs.frames import read_sequences
 from core.model.bootstrap import resamples
 from core.model.metrics import INTERVAL
@@ -50,7 +50,7 @@ def bias(home: Home, model_id: str, dataset_id: str, column: str) -> dict[str, A
     groups = group_actors(home, dataset_id, column)
     scores = read_scores(home, run.id)
     actors = scores.groupby(Column.ACTOR)[Column.SCORE].max()
-    units = _labelled(home, dataset_id, scores)
+    units = _labelled(home, model_id, dataset_id, scores)
     sizes = groups.loc[actors.index].value_counts().index
     names = sorted(sizes, key=lambda name: bool(name == OTHER))  # stable: the joined ones last
     flagged = _rates(
@@ -81,9 +81,9 @@ def bias(home: Home, model_id: str, dataset_id: str, column: str) -> dict[str, A
     }
 
 
-def _labelled(home: Home, dataset_id: str, scores: pd.DataFrame) -> pd.DataFrame:
+def _labelled(home: Home, model_id: str, dataset_id: str, scores: pd.DataFrame) -> pd.DataFrame:
     """Return actor, label and score of the labelled units that were held out; maybe none."""
-    bags = read_log(home, dataset_id).bags
+    bags = read_log(home, dataset_id, split_by=split_of(home, model_id)).bags
     empty = pd.DataFrame({Column.ACTOR: [], "label": [], Column.SCORE: []})
     if bags is None or not len(held_out := bags.of("test")):
         return empty

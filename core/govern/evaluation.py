@@ -9,14 +9,13 @@ import numpy.typing as npt
 from core.batch import Batch
 from core.errors import BadInput
 from core.govern.early import early_detection
-from core.govern.log import Log, read_log
+from core.govern.log import Log, read_log, split_of
 from core.govern.schemes import judge_schemes
 from core.logs.fact import numeric_columns
 from core.logs.facts import profile_facts
 from core.logs.mapping import extra_columns
 from core.model.baselines import Baseline, baselines
 from core.model.encoder import POSITIVE
-from core.model.files import read_json
 from core.model.metrics import REVIEW_SHARE, Judgement, difference, judge
 from core.model.units import Bags, repeats
 from core.schema import Column
@@ -49,8 +48,7 @@ def evaluate(
     with home.engine.connect() as con:
         model = models.get(con, model_id)
         threshold = models.threshold(con, model_id)
-    split_by = read_json(home.model_dir(model_id) / "training.json").get("split_by", "actor")
-    log = read_log(home, dataset_id, split_by=split_by)
+    log = read_log(home, dataset_id, split_by=split_of(home, model_id))
     if log.bags is None:
         raise BadInput(f"'{dataset_id}' has no verdicts or labels to evaluate against.")
     if not len(log.bags.of(split)):

@@ -14,6 +14,7 @@ from core.logs.frames import actions, read_events, read_mapping, read_sequences
 from core.logs.mapping import Mapping
 from core.model.batching import Parts
 from core.model.duplicates import Hashes, content
+from core.model.files import read_json
 from core.model.units import Bags, bags_of
 from core.schema import Column
 from core.store import datasets, labels, verdicts
@@ -113,6 +114,12 @@ def read_log(home: Home, dataset_id: str, *, split_by: SplitBy = "actor") -> Log
         hashes,
         _confidence(sequences, decided),
     )
+
+
+def split_of(home: Home, model_id: str) -> SplitBy:
+    """Return how a model's training split the labelled units."""
+    by: SplitBy = read_json(home.model_dir(model_id) / "training.json").get("split_by", "actor")
+    return by
 
 
 def read_units(home: Home, dataset_id: str, content: Callable[[], Hashes]) -> Bags | None:

@@ -1,5 +1,6 @@
 import pytest
 
+from core.explain.edit_table import PLACE
 from core.explain.edits import Edits
 from core.explain.whatif import Experiment
 from core.scoring.engine import Scorer
@@ -77,7 +78,7 @@ def events_of(home, case):
 def test_an_added_event_counts_and_an_odd_one_is_warned_of(open_page, seeded_home):
     case = first_case(seeded_home)
     app = opened(open_page, case)
-    edit(app, added_rows=[{"event": 1.5, "action": "refund", "item": "i0"}])
+    edit(app, added_rows=[{PLACE: 1.5, "action": "refund", "item": "i0"}])
     said = " ".join(one.value for one in app.warning)
     assert "never learned the action 'refund'" in said
     edits = Edits(insert=[{"position": 0.5, "action": "refund", "item": "i0"}])
@@ -137,6 +138,15 @@ def test_a_link_to_a_scenario_that_is_gone_opens_the_case(open_page, seeded_home
     assert not app.exception
     assert "no scenario 77" in app.toast[0].value
     assert metric(app, "Score now") is None
+
+
+@pytest.mark.parametrize("number", ["9" * 23, "²", "٣", "-1", "1.5"])
+def test_a_link_with_what_is_no_number_opens_a_case(open_page, seeded_home, number):
+    case = first_case(seeded_home)
+    app = open_page("case", case=str(case.id), scenario=number)
+    assert not app.exception
+    assert metric(app, "Score now") is None
+    assert not open_page("case", case=number).exception
 
 
 def test_what_would_clear_the_case_is_found_and_tried(open_page, seeded_home):

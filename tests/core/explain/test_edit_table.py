@@ -55,6 +55,16 @@ def test_a_table_without_edits_is_the_sequence() -> None:
     assert table[PLACE].tolist() == [1, 2, 3, 4, 5]
 
 
+def test_a_log_may_have_columns_named_origin_and_event() -> None:
+    own = OWN.assign(origin=list("abcde"), event=list("vwxyz"))
+    columns = [*COLUMNS, "origin", "event"]
+    table = as_table(Edits(), own, columns)
+    assert table.columns.is_unique
+    assert from_table(table, own) == Edits()
+    table.loc[1, "origin"], table.loc[2, "event"] = "z", None
+    assert from_table(table, own).change == {1: {"origin": "z"}, 2: {"event": None}}
+
+
 def test_rows_changed_added_and_left_out_by_hand_become_edits() -> None:
     table = as_table(Edits(), OWN, COLUMNS).drop(index=[1, 3])
     table.loc[0, "amount"] = None

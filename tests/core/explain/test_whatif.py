@@ -15,7 +15,7 @@ from core.explain.explaining import explain_sequence
 from core.explain.reasons import Reason
 from core.explain.whatif import ChangedReason, Experiment, changed_reasons, explain, frozen_facts
 from core.logs.facts import event_facts
-from core.logs.frames import read_events, read_sequences
+from core.logs.frames import read_events, read_mapping, read_sequences
 from core.logs.importing import import_log
 from core.logs.mapping import Mapping, make_mapping
 from core.logs.measuring import own_facts
@@ -211,6 +211,23 @@ def test_an_event_moved_or_added_by_position_stands_and_happens_between_its_neig
     assert events["action"].iloc[-1] == "cart"  # added at the end, a usual gap later
     gaps = own["ts"].diff().dt.total_seconds()
     assert events["gap"].iloc[-1] == pytest.approx(gaps.median(), abs=1)
+
+
+def test_a_log_s_own_column_named_origin_keeps_its_values(tmp_path: Path) -> None:
+    log = small_log(actors=4).assign(origin="web", event="click")
+    log.to_csv(tmp_path / "log.csv", index=False)
+    home = open_home(tmp_path / "home")
+    roles = {"actor": "user_id", "time": "event_time", "action": "event_type"}
+    kinds = {"origin": "categorical", "event": "categorical"}
+    mapping = make_mapping({"roles": roles, "columns": kinds})
+    data = import_log(home, tmp_path / "log.csv", mapping=mapping)
+    sequence = read_sequences(home, data.id)["sequence_id"][0]
+    events = read_events(home, data.id, sequences=[sequence])
+    edits = Edits(delete=[0], change={1: {"origin": "app"}})
+    after = apply(edits, events, sequence, read_mapping(home, data.id))
+    assert after["origin"].tolist() == ["app", *["web"] * (len(events) - 2)]
+    assert set(after["event"]) == {"click"}
+    assert after[ORIGIN].tolist() == list(range(1, len(events)))
 
 
 def test_what_is_new_in_an_event_brings_the_facts_about_it_from_the_log(

@@ -11,6 +11,7 @@ from core.errors import BadInput
 from core.explain.cohort import ALL, cohort
 from core.explain.groups import MOST_GROUPS, NOT_GIVEN, OTHER, group_actors
 from core.govern.bias import EVERYBODY, bias
+from core.govern.config import TrainConfig
 from core.govern.log import read_log
 from core.govern.training import train
 from core.logs.importing import import_log
@@ -94,6 +95,18 @@ def test_rates_of_each_group_are_those_counted_by_hand(grouped: Home) -> None:
                 assert one[rate]["high"] - one[rate]["low"] > 0
             else:
                 assert one[rate] is None
+
+
+def test_errors_are_counted_on_the_units_the_training_held_out(grouped: Home) -> None:
+    config = TrainConfig(TINY.layout, TINY.size, TINY.pretrain, TINY.finetune, split_by="time")
+    train(grouped, "grouped", config=config, model_id="by-time")
+    score_dataset(grouped, Scorer.load(grouped.model_dir("by-time")), "grouped")
+    everybody = bias(grouped, "by-time", "grouped", "channel")["groups"][0]
+    bags = {by: read_log(grouped, "grouped", split_by=by).bags for by in ("time", "actor")}
+    last, drawn = (bags[by].of("test") for by in ("time", "actor"))
+    assert set(last.first) != set(drawn.first)
+    counted = (everybody["labelled"], everybody["abuse"])
+    assert counted == (len(last), last.label.sum()) != (len(drawn), drawn.label.sum())
 
 
 def test_a_column_that_makes_no_groups_and_a_log_not_scored_are_refused(
