@@ -11,17 +11,11 @@ from core.store import cases, datasets, models, runs, verdicts
 from core.store.cases import Case
 from pages._common import (
     begin,
-<<<<<<< HEAD
     events_held,
     explain,
     explained,
     home,
-=======
-    explain,
-    explained,
-    home,
     number_in_url,
->>>>>>> fixc
     refusals,
     score_word,
     text,
