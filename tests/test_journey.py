@@ -150,6 +150,8 @@ def _open_and_explain(page: Page) -> None:
 
 def _review(page: Page, workbench: Home) -> None:
     """Give five verdicts of each class, by key and by mouse, and take one back."""
+    _until_idle(workbench)  # the first cases are explained by then
+    page.reload()
     for key in ("a", "a", "a", "x", "x", "x", "u"):
         _moves(page, lambda key=key: page.keyboard.press(key))
     _moves(page, lambda: page.keyboard.press("Backspace"))

@@ -1,4 +1,3 @@
-import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -10,7 +9,7 @@ from tests.conftest import small_log
 pytestmark = pytest.mark.slow
 
 
-def evidence(dataset_id: str, events: pd.DataFrame) -> None:
+def evidence(dataset_id, events):  # runs by itself, without what this file imports
     from pages._evidence import draw_events
 
     draw_events(dataset_id, events, None)
