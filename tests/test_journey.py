@@ -150,7 +150,7 @@ def _open_and_explain(page: Page) -> None:
 
 def _review(page: Page, workbench: Home) -> None:
     """Give five verdicts of each class, by key and by mouse, and take one back."""
-    _until_idle(workbench)  # the first cases are explained by then
+    _until_idle(workbench, scored=1)  # the first cases are explained by then
     page.reload()
     for key in ("a", "a", "a", "x", "x", "x", "u"):
         _moves(page, lambda key=key: page.keyboard.press(key))
@@ -187,7 +187,7 @@ def _score_again(page: Page, workbench: Home) -> None:
     # By address: a click on the link can meet the page's own rerun after the promotion.
     page.goto(urljoin(page.url, "/data_sets"))
     page.get_by_role("button", name="Score with the active model").click()
-    _until_idle(workbench)
+    _until_idle(workbench, scored=2)
     page.get_by_role("link", name="Queue").click()
     with workbench.engine.connect() as con:
         active = models.active(con)
@@ -240,11 +240,11 @@ def _scores(workbench: Home) -> pd.Series:
     return pd.read_parquet(workbench.run_file(run.id)).set_index("sequence_id")["score"]
 
 
-def _until_idle(workbench: Home) -> None:
+def _until_idle(workbench: Home, *, scored: int) -> None:
     deadline = time.monotonic() + LONG / 1000
     while time.monotonic() < deadline:
         with workbench.engine.connect() as con:
-            if jobs.unfinished(con).empty and jobs.newest(con, "score").shape[0] == 2:
+            if jobs.unfinished(con).empty and jobs.newest(con, "score").shape[0] == scored:
                 return
         time.sleep(0.3)
     pytest.fail("The scoring did not end in time.")
