@@ -18,7 +18,7 @@ from core.store import cases, datasets, explanations
 from core.store.home import Home
 from core.tokens import Tokenizer, check_known
 
-IN_ADVANCE = 50  # cases explained before anybody opens them
+IN_ADVANCE = 16  # cases explained before anybody opens them
 
 
 @dataclass(frozen=True)
