@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from filelock import FileLock
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
@@ -22,6 +23,7 @@ def _of_a_server_in_use(manager: PagesManager, *given: Any, **named: Any) -> Non
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Open a page through the entry point, on the home of the test."""
+    st.cache_data.clear()  # homes of different tests hold data sets and runs of one name
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(PagesManager, "__init__", _of_a_server_in_use)
 
