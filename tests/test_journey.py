@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pandas as pd
 import pytest
@@ -217,11 +217,13 @@ def _rounds(page: Page, number: int) -> None:
 
 
 def _moves(page: Page, act: Callable[[], None]) -> None:
-    """Act, and wait until the page shows another case."""
+    """Act, and wait until the page shows another case: a key before that is for the one before."""
     _settle(page)
     before = page.url
     act()
     page.wait_for_function("before => location.href !== before", arg=before)
+    case = parse_qs(urlsplit(page.url).query)["case"][0]
+    page.locator(f".st-key-skip-{case}").wait_for()
 
 
 def _settle(page: Page) -> None:

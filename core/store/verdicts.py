@@ -42,8 +42,14 @@ def add(con: Connection, verdict: Verdict) -> int:
             stored = con.execute(insert(verdicts).values(values).returning(verdicts.c.id))
             verdict_id = int(stored.scalar_one())
     except IntegrityError as error:
+        standing = select(verdicts.c.analyst).where(
+            verdicts.c.case_id == verdict.case_id, verdicts.c.undone_at.is_(None)
+        )
+        who = con.execute(standing).scalar()
+        if who is None:  # it is something else: the case is gone, or what was given is no verdict
+            raise
         raise Conflict(
-            f"Case {verdict.case_id} was decided by somebody else meanwhile: undo that first."
+            f"Case {verdict.case_id} is decided already, by {who}: undo that first."
         ) from error
     audit.record(con, verdict.analyst, verdict.decision, f"case {verdict.case_id}", {})
     return verdict_id
