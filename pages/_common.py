@@ -1,8 +1,9 @@
 """The only bridge between the pages and core: home, analyst, jobs and the resident model."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -58,20 +59,27 @@ def _open(path: str, _database_url: str | None) -> Home:
     return open_home(path)
 
 
-def analyst() -> str:
-    """Return the name in the sidebar."""
-    return str(st.session_state.get("analyst") or "analyst").strip() or "analyst"
+def analyst(state: Mapping[str, Any] | None = None) -> str:
+    """Return the name in the sidebar, as the session or a copy of its state has it."""
+    found = st.session_state if state is None else state
+    return str(found.get("analyst") or "analyst").strip() or "analyst"
 
 
 def scorer(model_id: str) -> "Scorer":
     """Return the resident model, loaded once per process and shared by everybody.
 
-    Whoever asks it waits for the answer, so it goes before explanations and runs.
+    Whoever asks it waits for the answer, so it goes before explanations and runs. It stops as soon
+    as the analyst does something else: a verdict need not wait for an explanation.
     """
     loaded = _load(home().model_dir(model_id))
     from core.scoring.resident import Priority
 
-    return loaded.at(Priority.CLICK)
+    return replace(loaded, priority=Priority.CLICK, after_batch=_let_rerun)
+
+
+def _let_rerun() -> None:
+    """Give way to a click: Streamlit looks for one whenever the session's state is used."""
+    st.session_state.get("analyst")
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model (some seconds, once) ...")
@@ -91,17 +99,6 @@ def explained(model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any
     """Return why a sequence has its score, if that was worked out before."""
     with home().engine.connect() as con:
         return explanations.get(con, model_id, dataset_id, sequence_id)
-
-
-def explain(model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any]:
-    """Return why a sequence has its score; computed with the resident model the first time."""
-    if (stored := explained(model_id, dataset_id, sequence_id)) is not None:
-        return stored
-    from core.explain.explaining import explain_sequence
-    from core.scoring.resident import Priority
-
-    asked = scorer(model_id).at(Priority.EXPLANATION)
-    return explain_sequence(home(), asked, dataset_id, sequence_id).to_dict()
 
 
 def number_in_url(name: str) -> int | None:

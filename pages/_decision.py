@@ -2,7 +2,13 @@
 
 Every case has buttons of its own: a button that was clicked keeps the focus, and Space or Enter
 would press it again on the next case, unseen. Skip is N, not Space, for the same reason.
+
+Analysts are faster than pages. Until a run of the page has ended, the buttons of the cases before
+it hear their keys, too: they must do nothing. And Streamlit may stop a callback for the next click
+wherever it uses Streamlit: so a callback does all it has to do before, and the page tells the URL.
 """
+
+from dataclasses import dataclass, field
 
 import pandas as pd
 import streamlit as st
@@ -12,13 +18,52 @@ from core.review.deciding import DECISIONS, covered_sequences, decide, undo
 from core.schema import SCHEMES
 from core.store import cases
 from core.store.cases import Case
-from pages._common import ago, analyst, home, most_like, text
+from pages._common import ago, analyst, home, most_like, number_in_url, text
 
 KEYS = {"confirmed": "A", "legitimate": "X", "unclear": "U"}
 
 
+@dataclass
+class Sitting:
+    """Where an analyst is in the queue."""
+
+    shown: int | None = None  # case whose buttons count
+    left: int | None = None  # case that the URL names until the browser has heard of the next
+    following: int | None = None
+    moved: bool = False
+    skipped: list[int] = field(default_factory=list)
+
+    def go(self, following: int | None) -> None:
+        """Leave the case for another, or for none."""
+        self.left, self.following, self.moved, self.shown = self.shown, following, True, None
+
+
+def sitting() -> Sitting:
+    """Return where this session's analyst is."""
+    known: Sitting | None = st.session_state.get("sitting")
+    if known is None:
+        aside = st.query_params.get("skipped", "").split(",")
+        known = Sitting(skipped=[int(part) for part in aside if part.isdecimal()])
+        st.session_state["sitting"] = known
+    return known
+
+
+def follow(where: Sitting) -> None:
+    """Bring the URL to where the analyst has gone."""
+    if where.moved and number_in_url("case") == where.left:
+        if where.following is None:
+            st.query_params.pop("case", None)
+        else:
+            st.query_params["case"] = str(where.following)
+    else:
+        where.moved = False
+    if where.skipped:
+        st.query_params["skipped"] = ",".join(map(str, where.skipped))
+
+
 def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
     """Draw the panel that is always in sight."""
+    where = sitting()
     decided = not standing.empty
     number = len(covered_sequences(case))
     st.markdown("**Your decision**")
@@ -35,7 +80,7 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
             key=f"verdict-{decision}-{case.id}",
             shortcut=KEYS[decision],
             on_click=_on_verdict,
-            args=(case.id, decision),
+            args=(where, case.id, decision),
             disabled=decided,
             width="stretch",
         )
@@ -51,7 +96,7 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
         placeholder="not named",
     )
     st.text_area("Note", key=f"note-{case.id}", height=76, disabled=decided, max_chars=2000)
-    onward = (case.id, case.dataset_id)
+    onward = (where, case.id, case.dataset_id)
     label = "Next" if decided else "Skip"
     st.button(
         label,
@@ -65,60 +110,60 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
 
 
 def draw_undo(case_id: int | None = None) -> None:
-    """Draw the button that takes back the last verdict."""
-    key = f"undo-{case_id}"
-    st.button("Undo", key=key, shortcut="Backspace", on_click=_on_undo, width="stretch")
+    """Draw the button that takes back the last verdict; from then on the case's buttons count."""
+    where = sitting()
+    where.shown = case_id
+    st.button(
+        "Undo",
+        key=f"undo-{case_id}",
+        shortcut="Backspace",
+        on_click=_on_undo,
+        args=(where, case_id),
+        width="stretch",
+    )
 
 
-def _on_verdict(case_id: int, decision: str) -> None:
-    scheme = st.session_state.get(f"scheme-{case_id}")
-    note = st.session_state.get(f"note-{case_id}") or ""
+def _on_verdict(where: Sitting, case_id: int, decision: str) -> None:
+    if where.shown != case_id:
+        return
+    typed = st.session_state.to_dict()
     try:
         following = decide(
             home(),
             case_id,
             decision,
-            analyst=analyst(),
-            scheme=scheme,
-            note=note,
-            skipping=_skipped(),
+            analyst=analyst(typed),
+            scheme=typed.get(f"scheme-{case_id}"),
+            note=typed.get(f"note-{case_id}") or "",
+            skipping=where.skipped,
         )
     except SpoorError as error:
         st.toast(text(str(error)), icon=":material/block:")
     else:
+        where.go(following)
         st.toast(f"{DECISIONS[decision]}. Backspace takes it back.", icon=":material/check:")
-        _show(following)
 
 
-def _on_skip(case_id: int, dataset_id: str) -> None:
+def _on_skip(where: Sitting, case_id: int, dataset_id: str) -> None:
     """Put a case aside and open the next one; after the last, begin again."""
-    aside = [*_skipped(), case_id]
+    if where.shown != case_id:
+        return
     with home().engine.connect() as con:
-        following = cases.next_open(con, dataset_id, skipping=aside)
+        where.skipped.append(case_id)
+        following = cases.next_open(con, dataset_id, skipping=where.skipped)
         if following is None:
-            aside = [case_id]
-            following = cases.next_open(con, dataset_id, skipping=aside)
-    st.query_params["skipped"] = ",".join(str(number) for number in aside)
+            where.skipped = [case_id]
+            following = cases.next_open(con, dataset_id, skipping=where.skipped)
     if following is None:
         st.toast("No other case waits.")
     else:
-        _show(following)
+        where.go(following)
 
 
-def _on_undo() -> None:
+def _on_undo(where: Sitting, case_id: int | None) -> None:
+    if where.shown != case_id:
+        return
     try:
-        _show(undo(home(), analyst()))
+        where.go(undo(home(), analyst(st.session_state.to_dict())))
     except SpoorError as error:
         st.toast(text(str(error)), icon=":material/block:")
-
-
-def _skipped() -> list[int]:
-    """Return the cases put aside in this sitting; they are in the URL."""
-    return [int(part) for part in st.query_params.get("skipped", "").split(",") if part.isdecimal()]
-
-
-def _show(case_id: int | None) -> None:
-    if case_id is None:
-        st.query_params.pop("case", None)
-    else:
-        st.query_params["case"] = str(case_id)

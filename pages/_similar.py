@@ -15,8 +15,8 @@ from core.review.deciding import DECISIONS
 from core.schema import Column, scheme_words
 from core.store import runs
 from core.store.cases import Case
-from pages._common import CHART, explain, home, open_case, scorer, text
-from pages._timeline import Explanation, score_prefixes
+from pages._common import CHART, home, open_case, scorer, text
+from pages._working import Work, draw_state, look
 
 WAITING = "waiting"
 COLUMNS = {
@@ -33,10 +33,9 @@ COLUMNS = {
 }
 
 
-def draw_similar(
-    case: Case, sequence_id: str, events: pd.DataFrame, why: Explanation, threshold: float
-) -> None:
+def draw_similar(case: Case, events: pd.DataFrame, work: Work) -> None:
     """Draw the cases most like a sequence, and the chosen one beside it."""
+    sequence_id = work.sequence_id
     with home().engine.connect() as con:
         run = runs.get(con, case.run_id)
     try:
@@ -60,8 +59,7 @@ def draw_similar(
     )
     if other is not None:
         try:
-            with st.spinner("Putting the two beside each other ..."):
-                _compare(case, sequence_id, events, why, found.iloc[other], threshold, run.model_id)
+            _compare(case, events, work, found.iloc[other])
         except SpoorError as error:
             st.warning(f"The two cannot be compared: {text(str(error))}")
 
@@ -95,20 +93,15 @@ def _choose(found: pd.DataFrame, key: str) -> int | None:
     return position
 
 
-def _compare(
-    case: Case,
-    sequence_id: str,
-    events: pd.DataFrame,
-    why: Explanation,
-    other: "pd.Series[Any]",
-    threshold: float,
-    model_id: str,
-) -> None:
+def _compare(case: Case, events: pd.DataFrame, work: Work, other: "pd.Series[Any]") -> None:
     other_id, actor = str(other["sequence_id"]), str(other["actor_id"])
     theirs = read_events(home(), case.dataset_id, sequences=[other_id])
-    their_why = explain(model_id, case.dataset_id, other_id)
-    left = Side("this case", _actions(events), [part["value"] for part in why["events"]])
-    right = Side(actor, _actions(theirs), [part["value"] for part in their_why["events"]])
+    beside = look(work.model_id, case.dataset_id, other_id, work.threshold)
+    if work.why is None or beside.why is None:
+        draw_state(work if work.why is None else beside)
+        return
+    left = Side("this case", _actions(events), [part["value"] for part in work.why["events"]])
+    right = Side(actor, _actions(theirs), [part["value"] for part in beside.why["events"]])
     pairs = align(left.actions, right.actions)
     same = alike(pairs, left.actions, right.actions)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -119,11 +112,11 @@ def _compare(
         if st.button(f"Open {text(actor)}", icon=":material/open_in_new:"):
             open_case(int(other["id"]))
     st.plotly_chart(side_by_side(left, right, pairs), key="side-by-side", config=CHART)
-    lines = {
-        "this case": score_prefixes((model_id, case.dataset_id, sequence_id, threshold)),
-        actor: score_prefixes((model_id, case.dataset_id, other_id, threshold)),
-    }
-    st.plotly_chart(score_line.together(lines), key="two-scores", config=CHART)
+    if work.prefixes and beside.prefixes:
+        lines = {"this case": work.prefixes, actor: beside.prefixes}
+        st.plotly_chart(score_line.together(lines), key="two-scores", config=CHART)
+    else:
+        draw_state(beside if work.prefixes else work)
     with st.expander("Event by event"):
         table = _aligned(pairs, _rows(events, left), _rows(theirs, right), actor)
         st.dataframe(table, hide_index=True, placeholder="")

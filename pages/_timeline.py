@@ -4,13 +4,13 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from core.charts import attribution
 from core.charts.look import duration, plain, signed
 from core.charts.timeline import timeline
 from core.schema import Column
-from pages._common import CHART, events_held, home, scorer, text
+from pages._common import CHART, text
+from pages._working import Work
 
 ABUSE = ("towards abuse", "towards normal")
 UNUSUALNESS = ("towards unusual", "towards usual")
@@ -20,61 +20,22 @@ Explanation = dict[str, Any]  # as `Explanation.to_dict` makes it
 Prefixes = dict[str, Any]  # as `PrefixScores.to_dict` makes it; empty as long as there are none
 
 
-def known_prefixes(key: tuple[str, str, str, float]) -> Prefixes:
-    """Return the scores after each event if this sitting has them already; `key` as below."""
-    return _prefixes_held(key[1]).get(key, {})
-
-
-def score_prefixes(key: tuple[str, str, str, float]) -> Prefixes:
-    """Return the scores after each event of a sequence.
-
-    `key` is model, data set, sequence and threshold. May raise what loading the model raises.
-    """
-    held = _prefixes_held(key[1])  # before the events are read
-    if not (found := held.get(key, {})):
-        from core.explain.prefixes import prefix_scores
-
-        model_id, dataset_id, sequence_id, threshold = key
-        model = scorer(model_id)
-        found = prefix_scores(home(), model, dataset_id, sequence_id, threshold).to_dict()
-        held[key] = found
-    return found
-
-
-def _prefixes_held(dataset_id: str) -> dict[tuple[str, str, str, float], Prefixes]:
-    """Return what this sitting knows of a data set as large as it is now, to read and to add to."""
-    kept = st.session_state.setdefault("prefixes", {})
-    found: dict[tuple[str, str, str, float], Prefixes] = kept.setdefault(
-        (dataset_id, events_held(dataset_id)), {}
-    )
-    return found
-
-
-def draw_timeline(
-    place: DeltaGenerator,
-    events: pd.DataFrame,
-    why: Explanation | None,
-    prefixes: Prefixes,
-    *,
-    by_time: bool,
-    unusualness: bool,
-) -> None:
-    """Draw the timeline, grey as long as the explanation is not there."""
-    parts = [] if why is None else why["events"]
+def draw_timeline(events: pd.DataFrame, work: Work, *, by_time: bool, unusualness: bool) -> None:
+    """Draw the events with what each did to the score; grey as long as nothing is known of that."""
+    parts = [] if work.why is None else work.why["events"]
     figure = timeline(
         events,
         by_time=by_time,
-        values=[part["value"] for part in parts] or None,
+        values=[part["value"] for part in parts] or work.estimate,
         details=[_strongest(part) for part in parts] or None,
         poles=UNUSUALNESS if unusualness else ABUSE,
-        prefixes=prefixes,
+        prefixes=work.prefixes,
     )
-    with place.container():
-        if parts:
-            said = _tipping(prefixes, len(events), why["score"]) if prefixes and why else ""
-            _draw_selectable(figure, events, parts, said)
-        else:
-            st.plotly_chart(figure, key="timeline-grey", config=CHART, alt=_alt(events))
+    if work.why is None:
+        st.plotly_chart(figure, key="timeline-estimate", config=CHART, alt=_alt(events))
+    else:
+        said = _tipping(work.prefixes, len(events), work.why["score"]) if work.prefixes else ""
+        _draw_selectable(figure, events, parts, said)
 
 
 @st.fragment

@@ -3,7 +3,6 @@
 import pandas as pd
 import streamlit as st
 
-from core.errors import SpoorError
 from core.logs.frames import read_events, read_sequences
 from core.review.deciding import covered_sequences
 from core.scoring.cases import read_scores
@@ -12,15 +11,13 @@ from core.store.cases import Case
 from pages._common import (
     begin,
     events_held,
-    explain,
-    explained,
     home,
     number_in_url,
     refusals,
     score_word,
     text,
 )
-from pages._decision import draw_decision, draw_undo
+from pages._decision import draw_decision, draw_undo, follow, sitting
 from pages._evidence import (
     draw_events,
     draw_history,
@@ -30,8 +27,9 @@ from pages._evidence import (
 )
 from pages._scenarios import scenario_in_url
 from pages._similar import draw_similar
-from pages._timeline import draw_timeline, known_prefixes, score_prefixes
+from pages._timeline import draw_timeline
 from pages._whatif import draw_whatif
+from pages._working import draw_state, look
 
 
 def case_in_url() -> Case | None:
@@ -61,6 +59,7 @@ def _to_whatif(case: Case) -> None:
 
 
 begin()
+follow(sitting())
 with refusals():
     case = case_in_url()
 if case is None:
@@ -124,19 +123,13 @@ with main:
             default="Real time" if timed else "In order", key="axis", label_visibility="collapsed",
         )  # fmt: skip
     draw_trust(theirs[theirs["sequence_id"] == chosen].iloc[0])
-    place = st.empty()
     how = {"by_time": axis == "Real time", "unusualness": model.kind == "unusualness"}
-    scored = (model.id, case.dataset_id, chosen, threshold)
-    why = explained(model.id, case.dataset_id, chosen)
-    try:
-        if why is None:
-            draw_timeline(place, events, None, {}, **how)
-            with st.spinner("Working out why (the first time takes some seconds) ..."):
-                why = explain(model.id, case.dataset_id, chosen)
-        draw_timeline(place, events, why, known_prefixes(scored), **how)
+    work = look(model.id, case.dataset_id, chosen, threshold)
+    why = work.why
+    draw_timeline(events, work, **how)
+    if why is not None:
         draw_reasons(why)
-    except SpoorError as error:
-        st.warning(f"No explanation: {text(str(error))}")
+    draw_state(work)
 
     tab_events, tab_why, tab_whatif, tab_similar, tab_history = st.tabs(
         ["Events", "Why", "What-if", "Similar", "History"],
@@ -154,14 +147,6 @@ with main:
             draw_whatif(case, model, events, float(scores[chosen]), threshold, why)
     with tab_similar:
         if tab_similar.open and why is not None:
-            draw_similar(case, chosen, events, why, threshold)
+            draw_similar(case, events, work)
     with tab_history:
         draw_history(every, theirs)
-
-if why is not None and not known_prefixes(scored):
-    try:
-        with main, st.spinner("Scoring the sequence after each of its events ..."):
-            score_prefixes(scored)
-        st.rerun()
-    except SpoorError as error:
-        main.caption(f"No score after each event: {text(str(error))}")

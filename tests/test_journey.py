@@ -149,18 +149,18 @@ def _open_and_explain(page: Page) -> None:
 
 
 def _review(page: Page, workbench: Home) -> None:
-    """Give five verdicts of each class, by key and by mouse, and take one back."""
-    _until_idle(workbench, scored=1)  # the first cases are explained by then
-    page.reload()
+    """Give five verdicts of each class, by key and by mouse, and take one back.
+
+    Cases still being explained must not keep a verdict waiting.
+    """
     for key in ("a", "a", "a", "x", "x", "x", "u"):
         _moves(page, lambda key=key: page.keyboard.press(key))
     _moves(page, lambda: page.keyboard.press("Backspace"))
     _moves(page, lambda: page.keyboard.press("n"))
-    for label in ("Confirmed abuse", "Legitimate"):
+    for decision in ("confirmed", "legitimate"):
         for _ in range(2):
-            button = page.get_by_role("button", name=label)
+            button = page.locator(f".st-key-verdict-{decision}-{_case(page)} button")
             _moves(page, lambda button=button: button.click())
-            _settle(page)
             page.keyboard.press("Enter")  # must not press the clicked button on the next case
     with workbench.engine.connect() as con:
         decided = cases.queue(con, decided=True)["decision"].value_counts()
@@ -218,12 +218,14 @@ def _rounds(page: Page, number: int) -> None:
 
 def _moves(page: Page, act: Callable[[], None]) -> None:
     """Act, and wait until the page shows another case: a key before that is for the one before."""
-    _settle(page)
     before = page.url
     act()
     page.wait_for_function("before => location.href !== before", arg=before)
-    case = parse_qs(urlsplit(page.url).query)["case"][0]
-    page.locator(f".st-key-skip-{case}").wait_for()
+    page.locator(f".st-key-skip-{_case(page)}").wait_for()
+
+
+def _case(page: Page) -> str:
+    return parse_qs(urlsplit(page.url).query)["case"][0]
 
 
 def _settle(page: Page) -> None:

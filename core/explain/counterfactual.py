@@ -24,6 +24,7 @@ from core.explain.edits import Edits
 from core.explain.whatif import Experiment
 from core.model.encoder import POSITIVE
 from core.schema import Column
+from core.scoring.resident import Priority
 from core.wording import counted, duration
 
 Floats = npt.NDArray[np.float64]
@@ -261,7 +262,7 @@ def _scores(experiment: Experiment, kept: list[Events]) -> Floats:
     parts = []
     for first in range(0, len(versions), size):
         batch, _ = experiment.encode(events, versions[first : first + size])
-        parts.append(experiment.scorer.predict_proba(batch)[:, POSITIVE])
+        parts.append(experiment.scorer.at(Priority.EXPLANATION).predict_proba(batch)[:, POSITIVE])
     return np.concatenate(parts).astype(np.float64)
 
 

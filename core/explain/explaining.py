@@ -9,7 +9,7 @@ import numpy as np
 from core.batch import Batch
 from core.errors import NotFound
 from core.explain.reasons import Reason, reasons
-from core.explain.shapley import TOGETHER, Attribution, attribute_many
+from core.explain.shapley import TOGETHER, Attribution, Told, attribute_many
 from core.logs.frames import actions, drop_recut, read_events, read_mapping, read_sequences
 from core.model.files import read_json
 from core.schema import Column
@@ -69,8 +69,13 @@ class Explanation:
         )
 
 
-def explain_sequence(home: Home, scorer: Scorer, dataset_id: str, sequence_id: str) -> Explanation:
+def explain_sequence(
+    home: Home, scorer: Scorer, dataset_id: str, sequence_id: str, *, told: Told | None = None
+) -> Explanation:
     """Return why `scorer` gave this sequence its score, computing it the first time only.
+
+    While it is computed, `told` hears the values of the profile and each event, (events + 1,),
+    as far as they are known.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def explain_sequence(home: Home, scorer: Scorer, dataset_id: str, sequence_id: s
         stored = explanations.get(con, scorer.model_id, dataset_id, sequence_id)
     if stored is not None:
         return Explanation.from_dict(stored)
-    return _explain(home, scorer, dataset_id, [sequence_id])[0]
+    return _explain(home, scorer, dataset_id, [sequence_id], told=told)[0]
 
 
 def explain_queue(
@@ -111,7 +116,12 @@ def explain_queue(
 
 
 def _explain(
-    home: Home, scorer: Scorer, dataset_id: str, sequence_ids: Sequence[str]
+    home: Home,
+    scorer: Scorer,
+    dataset_id: str,
+    sequence_ids: Sequence[str],
+    *,
+    told: Told | None = None,
 ) -> list[Explanation]:
     """Explain some sequences together and store what was found, in the order of the ids."""
     tokenizer = scorer.encoder.tokenizer
@@ -119,9 +129,10 @@ def _explain(
     with home.engine.connect() as con:
         accepted = datasets.get(con, dataset_id).accepted
     batches = _read(home, scorer, dataset_id, sequence_ids)
+    attributions = attribute_many(scorer, batches, told=told)
     found = [
         describe(batch, attribution, tokenizer, usual)
-        for batch, attribution in zip(batches, attribute_many(scorer, batches), strict=True)
+        for batch, attribution in zip(batches, attributions, strict=True)
     ]
     with home.engine.begin() as con:
         for sequence_id, explanation in zip(sequence_ids, found, strict=True):

@@ -29,6 +29,7 @@ from core.model.encoder import POSITIVE
 from core.model.files import read_json
 from core.schema import Column
 from core.scoring.engine import Scorer
+from core.scoring.resident import Priority
 from core.store.home import Home
 from core.tokens import check_known
 
@@ -177,7 +178,7 @@ def explain(experiment: Experiment, found: WhatIf) -> Explanation:
     scorer = experiment.scorer
     folder = experiment.home.model_dir(scorer.model_id)
     usual = np.asarray(read_json(folder / "usual.json")["share"])
-    attribution = attribute(scorer, found.batch)
+    attribution = attribute(scorer.at(Priority.EXPLANATION), found.batch)
     return describe(found.batch, attribution, scorer.encoder.tokenizer, usual)
 
 

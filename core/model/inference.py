@@ -1,6 +1,6 @@
 """What an encoder says about many sequences, batch by batch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 
 import numpy as np
@@ -16,12 +16,11 @@ from core.model.schemes import binary
 Floats = npt.NDArray[np.float32]
 Function = Callable[[Encoder, Batch], torch.Tensor]
 # Gives rows of the batch, each row once, with what the function says of them.
-Evaluate = Callable[[Encoder, Batch, Function], Iterator[tuple[Rows, torch.Tensor]]]
+Answers = Generator[tuple[Rows, torch.Tensor], None, None]
+Evaluate = Callable[[Encoder, Batch, Function], Answers]
 
 
-def in_turn(
-    encoder: Encoder, batch: Batch, function: Function
-) -> Iterator[tuple[Rows, torch.Tensor]]:
+def in_turn(encoder: Encoder, batch: Batch, function: Function) -> Answers:
     """Evaluate batch after batch in this thread."""
     for rows in by_length(encoder.cost(batch)):
         yield rows, in_memory(encoder, batch.take(rows), function)

@@ -1,6 +1,7 @@
 """A model ready to score; what it is asked goes through the resident engine of its device."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.model.backbone import load_encoder
 from core.model.encoder import POSITIVE, Encoder
-from core.model.inference import embeddings, probabilities, probabilities_by_kind
+from core.model.inference import Answers, Function, embeddings, probabilities, probabilities_by_kind
 from core.model.masking import GROUPS
 from core.model.schemes import kinds_of
 from core.model.unusualness import Unusualness
@@ -24,12 +25,16 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Scorer:
-    """A model ready to score; `unusualness` is what a model without labels scores by."""
+    """A model ready to score; `unusualness` is what a model without labels scores by.
+
+    `after_batch` is called in the asking thread after each batch; it may raise to stop.
+    """
 
     model_id: str
     encoder: Encoder
     unusualness: Unusualness | None
     priority: Priority = Priority.RUN
+    after_batch: Callable[[], object] | None = None
 
     @classmethod
     def load(cls, folder: Path, device: torch.device | None = None) -> "Scorer":
@@ -70,20 +75,18 @@ class Scorer:
         BadInput
             If a sequence is too long for the model, or the model's answer is no number.
         """
-        evaluate = engine_on(self.encoder.device).evaluate(self.priority)
         if self.unusualness is None:
-            score = probabilities(self.encoder, batch, progress=progress, evaluate=evaluate)
+            score = probabilities(self.encoder, batch, progress=progress, evaluate=self._evaluate)
         else:
             score = self.unusualness.score(
-                self.encoder, batch, progress=progress, evaluate=evaluate
+                self.encoder, batch, progress=progress, evaluate=self._evaluate
             )
         self._check_finite(score)
         return np.column_stack([1 - score, score])
 
     def embed(self, batch: Batch) -> Floats:
         """Return the vector each sequence is judged by, (N, H)."""
-        evaluate = engine_on(self.encoder.device).evaluate(self.priority)
-        return embeddings(self.encoder, batch, evaluate=evaluate)
+        return embeddings(self.encoder, batch, evaluate=self._evaluate)
 
     @property
     def kinds(self) -> list[str]:
@@ -95,12 +98,22 @@ class Scorer:
     ) -> tuple[Floats, Floats]:
         """Return the score, (N,), and how likely each of `kinds` is in case it is abuse, (N, K)."""
         if self.kinds:
-            evaluate = engine_on(self.encoder.device).evaluate(self.priority)
-            found = probabilities_by_kind(self.encoder, batch, progress=progress, evaluate=evaluate)
+            found = probabilities_by_kind(
+                self.encoder, batch, progress=progress, evaluate=self._evaluate
+            )
             self._check_finite(found[0])
             return found
         score = self.predict_proba(batch, progress=progress)[:, POSITIVE]
         return score, np.empty((len(batch), 0), dtype=np.float32)
+
+    def _evaluate(self, encoder: Encoder, batch: Batch, function: Function) -> Answers:
+        evaluate = engine_on(encoder.device).evaluate(self.priority)
+        # Closed at once where somebody stops: runs pause, and batches wait, until it is.
+        with closing(evaluate(encoder, batch, function)) as found:
+            for one in found:
+                if self.after_batch is not None:
+                    self.after_batch()
+                yield one
 
     def _check_finite(self, score: Floats) -> None:
         if not np.isfinite(score).all():

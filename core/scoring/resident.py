@@ -11,7 +11,6 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ import torch
 from core.batch import Batch, joined
 from core.model.batching import Rows, by_length
 from core.model.encoder import Encoder
-from core.model.inference import Evaluate, Function, in_memory
+from core.model.inference import Answers, Evaluate, Function, in_memory
 from core.scoring.turns import let_persons_first, person_waits
 
 STEP: Final = 0.05  # seconds of one batch on a CPU at most: so long a click waits for a run's
@@ -86,9 +85,7 @@ class Engine:
     def evaluate(self, priority: Priority) -> Evaluate:
         """Return what evaluates a batch through this engine, for `core.model.inference`."""
 
-        def evaluate(
-            encoder: Encoder, batch: Batch, function: Function
-        ) -> Iterator[tuple[Rows, torch.Tensor]]:
+        def evaluate(encoder: Encoder, batch: Batch, function: Function) -> Answers:
             cost = encoder.cost(batch)
             ahead: deque[tuple[Rows, Future[torch.Tensor]]] = deque()
             try:

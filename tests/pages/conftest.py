@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,19 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=90).run()
         for key, value in params.items():
             app.query_params[key] = value
-        return app.switch_page(f"pages/{name}.py").run()
+        return settled(app.switch_page(f"pages/{name}.py").run())
 
     return opened
+
+
+def settled(app: AppTest) -> AppTest:
+    """Wait, as a browser does, until the page says of nothing that it is still to come."""
+    deadline = time.monotonic() + 60
+    while any(one.value.startswith(":material/hourglass_top:") for one in app.caption):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        app.run()
+    return app
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ import pytest
 import streamlit as st
 
 from core.logs.frames import read_events
+from core.review.deciding import decide
 from core.store import cases, verdicts
 from tests.conftest import add_event
+from tests.pages.conftest import settled
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
 
@@ -73,6 +75,19 @@ def test_undo_takes_the_verdict_back_and_shows_its_case(open_page, seeded_home):
     assert app.query_params["case"] == str(first)
 
 
+@pytest.mark.parametrize("name", ["confirmed", "skip", "undo"])
+def test_a_button_of_a_case_no_longer_shown_does_nothing(open_page, seeded_home, name):
+    """Streamlit keeps the buttons of earlier cases, and their keys, until a run has ended."""
+    first, second, third = _ids(seeded_home)[:3]
+    decide(seeded_home, third, "legitimate", analyst="analyst")
+    app = open_page("case", case=str(first))
+    app.session_state["sitting"].go(second)  # as a key has it that the page has not answered yet
+    _button(app, name).click().run()
+    assert _stored(seeded_home)["case_id"].tolist() == [third]
+    assert app.query_params["case"] == str(second)
+    assert "skipped" not in app.query_params
+
+
 def test_skipped_cases_do_not_come_next(open_page, seeded_home):
     first, second, third = _ids(seeded_home)[:3]
     app = open_page("case", case=str(first))
@@ -103,7 +118,7 @@ def test_a_case_whose_log_has_grown_opens_with_every_event_explained(open_page, 
         case = cases.get(con, _ids(seeded_home)[0])
     app = open_page("case", case=str(case.id))  # explained, and scored after each event
     add_event(seeded_home, case.dataset_id, case.actor_id)
-    app.run()
+    settled(app.run())
     assert not app.exception
     events = len(read_events(seeded_home, case.dataset_id, sequences=[case.sequence_id]))
     words = next(m.value for m in app.markdown if m.value.startswith("Base value"))

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from core.store import cases
+from tests.pages.conftest import settled
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
 
@@ -53,5 +54,6 @@ def test_similar_cases_are_found_when_their_tab_is_opened_and_stand_beside_the_c
     app.run()
     assert any("most similar cases" in one.value for one in app.markdown)
     app.selectbox(key=f"beside-{case.id}-{case.sequence_id}").select_index(0).run()
+    settled(app)
     assert not app.exception
     assert any("have an equal one, in the same order" in one.value for one in app.markdown)

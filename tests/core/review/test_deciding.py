@@ -60,7 +60,7 @@ def test_undo_brings_the_case_back(reviewed):
 def test_the_same_case_is_decided_once(reviewed):
     ann = _case_of(reviewed, "ann")
     decide(reviewed, ann, "confirmed", analyst="eva")
-    with pytest.raises(Conflict, match="is decided already, by "):
+    with pytest.raises(Conflict, match="is decided already, by eva"):
         decide(reviewed, ann, "legitimate", analyst="max")
 
 

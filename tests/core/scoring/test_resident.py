@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from core.logs.frames import read_events, read_sequences
 from core.model.encoder import Encoder
 from core.model.inference import Function, by_batch
 from core.scoring.engine import Scorer
-from core.scoring.resident import Engine, Priority
+from core.scoring.resident import Engine, Priority, engine_on
 from core.scoring.turns import let_persons_first, person_waits
 from core.store.home import Home
 
@@ -52,6 +53,34 @@ def test_requests_of_many_threads_get_their_own_answers(scorer: Scorer, batch: B
     with ThreadPoolExecutor(8) as pool:
         for rows, answer in zip(asked, pool.map(ask, asked), strict=True):
             np.testing.assert_allclose(answer, expected[rows], atol=1e-5)
+
+
+class Stopped(BaseException):
+    """As Streamlit's own when a session runs its page again: no Exception."""
+
+
+@pytest.mark.parametrize("priority", [Priority.CLICK, Priority.RUN])
+def test_who_asks_can_stop_after_a_batch_and_leaves_nothing_behind(
+    scorer: Scorer, batch: Batch, priority: Priority
+) -> None:
+    heard: list[int] = []
+
+    def stop() -> None:
+        heard.append(engine_on(CPU).status().waiting)
+        if len(heard) == 2:
+            raise Stopped
+
+    asked = replace(scorer, priority=priority, after_batch=stop)
+    many = joined([batch] * 20)
+    with pytest.raises(Stopped) as raised:  # held: so the frames of who asked live on
+        asked.predict_proba(many)
+    assert len(heard) == 2
+    began = time.monotonic()
+    let_persons_first()
+    assert time.monotonic() - began < 1
+    assert scorer.predict_proba(batch.take([0])).shape == (1, 2)
+    assert engine_on(CPU).status().waiting == 0
+    del raised
 
 
 def counting(sizes: list[int], busy: threading.Event, go: threading.Event) -> Function:

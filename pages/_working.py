@@ -1,0 +1,125 @@
+"""Why a sequence has its score, worked out in the background while the page stands.
+
+A page that computes for seconds is never whole: Streamlit keeps the buttons of the cases before it
+alive, with their keys, until a run of the page has ended. So the page draws what is known, ends,
+and draws again when more is known.
+"""
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from core.errors import SpoorError
+from core.store.home import Home
+from pages._common import events_held, explained, home, scorer, text
+
+if TYPE_CHECKING:
+    from core.scoring.engine import Scorer
+
+LOOK = 0.3  # seconds between two looks at what became known
+PATIENCE = 3.0  # seconds nobody looked: whoever asked has gone on to another case
+
+
+class _NobodyLooks(Exception):
+    """The analyst has gone on."""
+
+
+@dataclass
+class Work:
+    """What is known of one sequence's score so far, shared by all who look at it."""
+
+    model_id: str
+    dataset_id: str
+    sequence_id: str
+    threshold: float
+    why: dict[str, Any] | None = None  # as `Explanation.to_dict` makes it
+    estimate: list[float] | None = None  # value of each event, as far as known
+    prefixes: dict[str, Any] = field(default_factory=dict)  # as `PrefixScores.to_dict` makes it
+    error: Exception | None = None
+    steps: int = 0  # how often more became known
+    _looked: float = 0.0
+    _thread: threading.Thread | None = None
+
+    @property
+    def done(self) -> bool:
+        """Nothing more will be known."""
+        return bool(self.prefixes) or self.error is not None
+
+    def go_on(self, home: Home, scorer: "Scorer") -> None:
+        """Work on, or begin, for whoever looks now."""
+        self._looked = time.monotonic()
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, args=(home, scorer), daemon=True)
+            self._thread.start()
+
+    def _run(self, home: Home, scorer: "Scorer") -> None:
+        from core.explain.explaining import explain_sequence
+        from core.explain.prefixes import prefix_scores
+        from core.scoring.resident import Priority
+
+        asked = replace(scorer, priority=Priority.EXPLANATION, after_batch=self._check)
+        key = (self.dataset_id, self.sequence_id)
+        try:
+            if self.why is None:
+                self.why = explain_sequence(home, asked, *key, told=self._tell).to_dict()
+                self.steps += 1
+            self.prefixes = prefix_scores(home, asked, *key, self.threshold).to_dict()
+            self.steps += 1
+        except _NobodyLooks:
+            pass
+        except Exception as error:  # whatever it is, the page says so: nobody else would hear of it
+            self.error = error
+            self.steps += 1
+
+    def _tell(self, values: Any) -> None:
+        self.estimate = values[1:].tolist()  # the profile comes first
+        self.steps += 1
+
+    def _check(self) -> None:
+        if time.monotonic() - self._looked > PATIENCE:
+            raise _NobodyLooks
+
+
+def look(model_id: str, dataset_id: str, sequence_id: str, threshold: float) -> Work:
+    """Return what is known of a sequence's score; the page runs again when there is more."""
+    key = (model_id, dataset_id, sequence_id, threshold)
+    work = _work(str(home().path), events_held(dataset_id), key)
+    if not work.done:
+        seen = work.steps
+        work.why = work.why or explained(model_id, dataset_id, sequence_id)
+        try:
+            work.go_on(home(), scorer(model_id))
+        except SpoorError as error:
+            work.error = error
+        else:
+            _look_again(work, seen)
+    return work
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _work(path: str, held: int, key: tuple[str, str, str, float]) -> Work:
+    return Work(*key)
+
+
+@st.fragment(run_every=LOOK)
+def _look_again(work: Work, seen: int) -> None:
+    work.go_on(home(), scorer(work.model_id))
+    if work.steps > seen:
+        st.rerun()
+
+
+def draw_state(work: Work) -> None:
+    """Say what is still to come, or why it cannot be had: this time, the next look tries again."""
+    error, work.error = work.error, None
+    if isinstance(error, SpoorError):
+        missing = "No explanation" if work.why is None else "No score after each event"
+        st.warning(f"{missing}: {text(str(error))}")
+    elif error is not None:
+        raise error
+    elif work.why is None:
+        st.caption(":material/hourglass_top: Working out why: some seconds, the first time.")
+    elif not work.prefixes:
+        st.caption(":material/hourglass_top: Scoring the sequence after each of its events.")
