@@ -12,7 +12,13 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.model.backbone import load_encoder
 from core.model.encoder import POSITIVE, Encoder
-from core.model.inference import embeddings, probabilities, probabilities_by_kind
+from core.model.inference import (
+    Function,
+    by_batch,
+    embeddings,
+    probabilities,
+    probabilities_by_kind,
+)
 from core.model.masking import GROUPS
 from core.model.schemes import kinds_of
 from core.model.unusualness import Unusualness
@@ -84,6 +90,11 @@ class Scorer:
         """Return the vector each sequence is judged by, (N, H)."""
         evaluate = engine_on(self.encoder.device).evaluate(self.priority)
         return embeddings(self.encoder, batch, evaluate=evaluate)
+
+    def evaluate(self, batch: Batch, function: Function, *, width: int) -> Floats:
+        """Return what `function` says of each sequence, (N, width)."""
+        evaluate = engine_on(self.encoder.device).evaluate(self.priority)
+        return by_batch(self.encoder, batch, function, width=width, evaluate=evaluate)
 
     @property
     def kinds(self) -> list[str]:
