@@ -28,7 +28,7 @@ here = st.navigation(
             st.Page("pages/models.py", title="Models", icon=":material/balance:"),
             st.Page(
                 "pages/faithfulness.py",
-                title="Which explanation to trust",
+                title="Explanations",
                 icon=":material/fact_check:",
             ),
         ],

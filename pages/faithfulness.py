@@ -39,23 +39,22 @@ COLUMNS: dict[str, Any] = {
     ),
     "top": st.column_config.NumberColumn(
         "shares its top 3 with SHAP values",
-        format="percent",
+        format="%.0f %%",
         help="How many of the three parts that count most are the same.",
     ),
     "seconds": st.column_config.NumberColumn("seconds per case", format="%.2f"),
 }
 
 
-def newest_report(dataset_id: str) -> tuple[dict[str, Any], pd.Timestamp] | None:
+def report_of(dataset_id: str) -> tuple[dict[str, Any], pd.Timestamp] | None:
     """Return the comparison the URL names, else the last of the data set, with its time."""
-    named = job_in_url((KIND,))
     with home().engine.connect() as con:
         known = jobs.newest(con, KIND)
-    for _, job in known[known["status"] == "done"].iterrows():
-        wanted = named is None or named.status != "done" or named.id == job["id"]
-        if wanted and job["result"]["dataset"] == dataset_id:
-            return job["result"], job["finished_at"]
-    return None
+    done = known[known["status"] == "done"]
+    mine = [job for _, job in done.iterrows() if job["arguments"]["dataset"] == dataset_id]
+    named = job_in_url((KIND,))
+    mine.sort(key=lambda job: named is None or job["id"] != named.id)  # the newest come first
+    return (mine[0]["result"], mine[0]["finished_at"]) if mine else None
 
 
 def draw_report(report: dict[str, Any], finished: pd.Timestamp) -> None:
@@ -75,6 +74,9 @@ def draw_report(report: dict[str, Any], finished: pd.Timestamp) -> None:
         f"{ago(finished)}. The parts of a case are its events and its profile. This says how well "
         "an explanation fits the model, not whether the model is right. Cases show SHAP values."
     )
+    with st.expander("How far the methods agree with each other"):
+        st.dataframe(agreement_table(report["agreement"]), width="content")
+        st.caption("Rank correlation of the parts: 1 is the same order, 0 is no relation.")
     for name, why in report["missing"].items():
         st.caption(f"{METHOD_WORDS[name]}: {text(why)}")
 
@@ -91,9 +93,18 @@ def table_row(method: dict[str, Any]) -> dict[str, Any]:
     gain = method["gain"]
     return row | {
         "gain": f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})",
-        **method["agreement"],
+        "rank": method["agreement"]["rank"],
+        "top": 100 * method["agreement"]["top"],
         "seconds": method["seconds"],
     }
+
+
+def agreement_table(agreement: dict[str, dict[str, dict[str, float]]]) -> pd.DataFrame:
+    """Return the rank correlation of every two methods."""
+    names = [name for name in METHOD_WORDS if name in agreement]
+    found = [[agreement[one][other]["rank"] for other in names] for one in names]
+    words = [METHOD_WORDS[name] for name in names]
+    return pd.DataFrame(found, index=words, columns=words).round(2)
 
 
 begin("Which explanation to trust")
@@ -116,9 +127,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         enqueue(KIND, {"model": run.model_id, "dataset": dataset.id, "cases": int(cases)})
         st.rerun()
 asked = job_in_url((KIND,))
-if asked is not None and asked.status == "failed":
+if asked is not None and asked.status == "failed" and asked.arguments["dataset"] == dataset.id:
     st.error(text(asked.message), icon=":material/block:")
-found = newest_report(dataset.id)
+found = report_of(dataset.id)
 if found is not None:
     draw_report(*found)
 elif not running:

@@ -17,6 +17,7 @@ STAGES: Final = 20  # of a curve at most; longer cases hide several parts at a t
 SHARES: Final = np.linspace(0, 1, STAGES + 1)  # of the parts, at which curves are averaged
 TOP: Final = 3  # parts that two methods may share
 ENOUGH: Final = 5  # cases: an interval over fewer says little
+ALIKE: Final = 0.02  # of the score: methods that differ by less are about as good
 
 Interval = dict[str, float]  # value, low, high
 
@@ -53,7 +54,7 @@ def compare(found: Sequence[Measured]) -> dict[str, Any]:
         for name in ranked
         if len(found) >= ENOUGH
         and _interval(gains[name])["low"] > 0
-        and (name == ranked[0] or _interval(gains[ranked[0]] - gains[name])["low"] <= 0)
+        and (name == ranked[0] or _interval(gains[ranked[0]] - gains[name])["low"] <= ALIKE)
     ]
     return {
         "shares": SHARES.tolist(),

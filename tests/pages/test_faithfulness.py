@@ -34,7 +34,8 @@ def test_the_result_says_which_to_trust_and_a_link_shows_the_same(open_page, see
     assert not app.exception
     assert any("Trust" in one.value for one in app.markdown)
     assert any("6 flagged cases" in one.value for one in app.caption)
-    (table,) = [one.value for one in app.dataframe]
+    table, agreement = (one.value for one in app.dataframe)
+    assert (agreement.to_numpy() == agreement.to_numpy().T).all()
     assert set(table["method"]) == set(METHOD_WORDS.values())
     assert table["method"].iloc[-1] == METHOD_WORDS["random"]
     linked = open_page("faithfulness", job=str(first))

@@ -42,6 +42,12 @@ def test_methods_that_cannot_be_told_from_the_best_are_named_beside_it():
     assert "LIME" not in found["summary"]
 
 
+def test_a_difference_that_is_sure_but_small_does_not_count():
+    sure = compare(_cases(10, shap=0.31, occlusion=0.0, lime=0.3))  # the same in every case
+    assert sure["trust"] == ["shap", "lime"]
+    assert sure["summary"].endswith("with LIME about as good.")
+
+
 def test_no_better_than_chance_is_not_trusted():
     found = compare(_cases(10, shap=0.0, lime=-0.2))
     assert found["trust"] == []
