@@ -26,6 +26,11 @@ here = st.navigation(
         "Models": [
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
             st.Page("pages/models.py", title="Models", icon=":material/balance:"),
+            st.Page(
+                "pages/faithfulness.py",
+                title="Explanations",
+                icon=":material/fact_check:",
+            ),
         ],
     }
 )

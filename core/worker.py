@@ -223,6 +223,18 @@ def _explain(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     return {"dataset": dataset_id, "cases": sum(group["cases"] for group in found["groups"])}
 
 
+def _faithfulness(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
+    reporter.progress(0.0, "loading the model")
+    from core.explain.faithfulness import measure_faithfulness
+    from core.scoring.engine import Scorer
+
+    asked = job.arguments
+    scorer = Scorer.load(home.model_dir(asked["model"]))
+    return measure_faithfulness(
+        home, scorer, asked["dataset"], cases=asked["cases"], progress=reporter.progress
+    )
+
+
 RUNNERS: Final[dict[str, Callable[[Home, Job, Reporter], dict[str, Any]]]] = {
     "demo": _demo,
     "import": _import,
@@ -231,6 +243,7 @@ RUNNERS: Final[dict[str, Callable[[Home, Job, Reporter], dict[str, Any]]]] = {
     "score": _score,
     "robustness": _robustness,
     "explain": _explain,
+    "faithfulness": _faithfulness,
 }
 
 

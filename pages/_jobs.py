@@ -19,6 +19,7 @@ KINDS = {
     "score": "Scoring",
     "robustness": "Measuring robustness",
     "explain": "Explaining cases",
+    "faithfulness": "Comparing explanations",
 }
 
 

@@ -25,7 +25,17 @@ from tests.conftest import SHARED
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["", "queue", "case", "import_log", "data_sets", "cohort", "train", "models"]
+PAGES = [
+    "",
+    "queue",
+    "case",
+    "import_log",
+    "data_sets",
+    "cohort",
+    "train",
+    "models",
+    "faithfulness",
+]
 SIZES = [(1440, 900), (1024, 768)]
 FLAGS = [
     "--no-sandbox",

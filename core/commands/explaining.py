@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from core.commands.base import HomeOption, JsonOption, answer, told, verb
+from core.errors import NotFound
+from core.review import policy
 from core.store import datasets, models
 from core.store.home import Home, open_home
 
@@ -29,6 +31,26 @@ def cohort(
     answer(explain_cohort(opened, scorer, dataset, by, progress=told), as_json)
 
 
+@verb("faithfulness")
+def faithfulness(
+    dataset: str,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Default: the one whose scores fill the queue.")
+    ] = None,
+    cases: Annotated[int, typer.Option("--cases", help="How many flagged cases to look at.")] = 10,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which method of explaining to trust: whose order of events the score follows best."""
+    from core.explain.faithfulness import measure_faithfulness
+    from core.scoring.engine import Scorer
+
+    model = model or _in_force(home, dataset)
+    opened = _open(home, model, dataset)
+    scorer = Scorer.load(opened.model_dir(model))
+    answer(measure_faithfulness(opened, scorer, dataset, cases=cases, progress=told), as_json)
+
+
 @verb("bias")
 def bias(
     model: str,
@@ -50,3 +72,13 @@ def _open(home: Path | None, model: str, dataset: str) -> Home:
         models.get(con, model)
         datasets.get(con, dataset)
     return opened
+
+
+def _in_force(home: Path | None, dataset: str) -> str:
+    """Return the model whose scores fill the queue of a data set."""
+    with open_home(home).engine.connect() as con:
+        datasets.get(con, dataset)
+        run = policy.deciding_run(con, dataset)
+    if run is None:
+        raise NotFound(f"Nothing has scored '{dataset}' yet: score it, or name a model (--model).")
+    return run.model_id

@@ -85,7 +85,7 @@ def _divided(
     start = 0
     for unit, place, plan in planned:
         gains = plan.gains(scores[start : start + len(plan.hidden)])
-        found[place] = _adding_up(gains, unit.value)
+        found[place] = adding_up(gains, unit.value)
         start += len(plan.hidden)
     return found
 
@@ -180,7 +180,7 @@ def _one_by_one(
     return hidden
 
 
-def _adding_up(gains: Floats, value: float) -> Floats:
+def adding_up(gains: Floats, value: float) -> Floats:
     """Return the gains, changed in proportion to their size so that they sum to `value`.
 
     So a part that never changed the score keeps 0.

@@ -1,11 +1,21 @@
-"""Names of facts in plain words, for pictures that put many tokens of one fact together."""
+"""Names in plain words: of facts, for pictures of many tokens together, and of methods."""
 
 import re
 from collections.abc import Mapping as Words
 from collections.abc import Sequence
+from typing import Final
 
 from core.fields import fields_of
 from core.logs.mapping import Mapping
+
+METHOD_WORDS: Final = {  # of `core.explain.methods`, in the order of their colours
+    "shap": "SHAP values",
+    "integrated_gradients": "Integrated gradients",
+    "occlusion": "Occlusion",
+    "lime": "LIME",
+    "attention_rollout": "Attention roll-out",
+    "random": "A random order",
+}
 
 
 def fact_of(token: str) -> str:

@@ -26,7 +26,7 @@ from transformers import (
 from core.batch import PAD, Batch
 from core.errors import BadInput
 from core.model.files import read_json
-from core.model.packed import packed_states
+from core.model.packed import packed_states, rolled_out
 from core.tokens import Tokenizer
 
 # A bar for one file of a few megabytes would land in the middle of the command line's output.
@@ -158,10 +158,28 @@ class Encoder(nn.Module):
         if self.training:
             inputs, _ = self._inputs(batch)
             return cast(Tensor, self.bert(**inputs).logits)
-        opening = packed_states(
-            self.bert.bert, self._embedded(batch), self.cost(batch), opening=True
-        )
-        return cast(Tensor, self.bert.classifier(self.bert.bert.pooler(opening[:, None])))
+        return self._classified(batch, self._embedded(batch))
+
+    def words(self, batch: Batch) -> Tensor:
+        """Return the word embedding of each token, (T, H)."""
+        (ids,) = self._on_device(batch.ids)
+        return cast(Tensor, self.bert.bert.embeddings.word_embeddings(ids))
+
+    def read_words(self, batch: Batch, words: Tensor) -> Tensor:
+        """Return the logits, (N, K), with `words`, (T, H), for the tokens' word embeddings."""
+        return self._classified(batch, self._embedded(batch, words))
+
+    def attended(self, batch: Batch) -> Tensor:
+        """Return the roll-out of attention to each token of one sequence, (T,), at least 0.
+
+        Tokens that share a position share what it gets; see `core.model.packed.rolled_out`.
+        """
+        reads = self.reads(batch)
+        place = np.arange(len(batch.ids)) if self.layout == "inline" else batch.group
+        each = np.maximum(np.bincount(place, weights=reads), 1)
+        share = torch.from_numpy(reads / each[place]).to(self.device)
+        (at,) = self._on_device(place)
+        return rolled_out(self.bert.bert, self._embedded(batch)).float()[at] * share
 
     def embed(self, batch: Batch) -> Tensor:
         """Return the vector each sequence is judged by, (N, H): what the classifier's head reads.
@@ -253,19 +271,29 @@ class Encoder(nn.Module):
             "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
         }, flat_places
 
-    def _embedded(self, batch: Batch) -> Tensor:
-        """Return the input of the first layer, sequence after sequence, (positions, H)."""
+    def _classified(self, batch: Batch, embedded: Tensor) -> Tensor:
+        opening = packed_states(self.bert.bert, embedded, self.cost(batch), opening=True)
+        return cast(Tensor, self.bert.classifier(self.bert.bert.pooler(opening[:, None])))
+
+    def _embedded(self, batch: Batch, words: Tensor | None = None) -> Tensor:
+        """Return the input of the first layer, sequence after sequence, (positions, H).
+
+        With `words`, (T, H), these stand for the word embeddings of the tokens.
+        """
         self._check_length(batch)
         embeddings = self.bert.bert.embeddings
         types = embeddings.token_type_embeddings
         if self.layout == "inline":
             ids, field, place = self._on_device(batch.ids, batch.field, batch.event)
-            tokens = embeddings.word_embeddings(ids) + types(field)
+            words = embeddings.word_embeddings(ids) if words is None else words
+            tokens = words + types(field)
         else:
             before = np.cumsum(batch.positions) - batch.positions
             event = np.arange(batch.positions.sum()) - np.repeat(before, batch.positions)
             (place,) = self._on_device(event)
-            tokens = self._summed(batch) + types.weight[0]  # as the stock model adds to any input
+            tokens = (
+                self._summed(batch, words) + types.weight[0]
+            )  # as the stock model adds to any input
         return cast(Tensor, embeddings.LayerNorm(tokens + embeddings.position_embeddings(place)))
 
     def _on_device(self, *parts: npt.NDArray[Any]) -> Iterator[Tensor]:
@@ -285,7 +313,7 @@ class Encoder(nn.Module):
                 "(max_events), or train a model on it."
             )
 
-    def _summed(self, batch: Batch) -> Tensor:
+    def _summed(self, batch: Batch, words: Tensor | None = None) -> Tensor:
         """Return the sum of the word and type embeddings of each event's tokens, (positions, H)."""
         embeddings = self.bert.bert.embeddings
         starts = np.searchsorted(batch.group, np.arange(batch.positions.sum()))
@@ -294,13 +322,15 @@ class Encoder(nn.Module):
             for part in (batch.ids, batch.field, starts)
         )
         # In bags, for the embeddings of all tokens one by one would take more time than the layers.
-        words = nn.functional.embedding_bag(
-            ids, embeddings.word_embeddings.weight, bags, mode="sum"
-        )
+        if words is None:
+            rows, table = ids, embeddings.word_embeddings.weight
+        else:
+            rows, table = torch.arange(len(words), device=self.device), words
+        summed = nn.functional.embedding_bag(rows, table, bags, mode="sum")
         types = nn.functional.embedding_bag(
             field, embeddings.token_type_embeddings.weight, bags, mode="sum"
         )
-        return words + types
+        return summed + types
 
 
 def read_parts(folder: Path) -> tuple[dict[str, Any], Tokenizer]:

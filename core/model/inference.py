@@ -111,16 +111,17 @@ def _embedding(encoder: Encoder, batch: Batch) -> torch.Tensor:
 
 
 def _probability(encoder: Encoder, batch: Batch) -> torch.Tensor:
-    return _of_abuse(encoder, encoder(batch).float())
+    return of_abuse(encoder, encoder(batch).float())
 
 
 def _by_kind(encoder: Encoder, batch: Batch) -> torch.Tensor:
     logits: torch.Tensor = encoder(batch).float()
     temperature = getattr(encoder.bert.config, "scheme_temperature", 1.0)
     kinds = (logits[:, POSITIVE:] / temperature).softmax(-1)
-    return torch.cat([_of_abuse(encoder, logits), kinds], dim=1)
+    return torch.cat([of_abuse(encoder, logits), kinds], dim=1)
 
 
-def _of_abuse(encoder: Encoder, logits: torch.Tensor) -> torch.Tensor:
+def of_abuse(encoder: Encoder, logits: torch.Tensor) -> torch.Tensor:
+    """Return the probability of abuse, (N, 1), that logits, (N, K), stand for."""
     temperature = getattr(encoder.bert.config, "calibration_temperature", 1.0)
     return (binary(logits) / temperature).softmax(-1)[:, [POSITIVE]]

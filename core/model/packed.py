@@ -43,6 +43,38 @@ def packed_states(bert: Any, states: Tensor, lengths: Lengths, *, opening: bool)
     return states
 
 
+def rolled_out(bert: Any, states: Tensor) -> Tensor:
+    """Return how much of each position of one sequence reaches its first, (P,); sums to 1.
+
+    Attention roll-out (Abnar & Zuidema, "Quantifying Attention Flow in Transformers", ACL 2020):
+    the product over the layers of the heads' mean attention, half of it kept for the residual.
+
+    Parameters
+    ----------
+    bert
+        A stock ``BertModel`` that is not in training.
+    states
+        The sequence's embedded positions, (P, H).
+    """
+    mixed = []
+    for layer in bert.encoder.layer:
+        attention = layer.attention.self
+        heads = (len(states), attention.num_attention_heads, attention.attention_head_size)
+        query, key, value = (
+            part(states).view(heads).transpose(0, 1)  # (heads, P, width)
+            for part in (attention.query, attention.key, attention.value)
+        )
+        weights = (query @ key.transpose(1, 2) / heads[-1] ** 0.5).softmax(-1)
+        context = (weights @ value).transpose(0, 1).flatten(1)
+        states = layer.feed_forward_chunk(layer.attention.output(context, states))
+        mixed.append(weights.float().mean(0))
+    reached = torch.zeros(len(states), device=states.device)
+    reached[0] = 1.0
+    for weights in reversed(mixed):  # a vector at a time: the product of matrices is not needed
+        reached = (reached + reached @ weights) / 2
+    return reached
+
+
 def _attend(parts: list[Tensor], asked: Lengths, lengths: Lengths) -> Tensor:
     """Return each sequence's attention to itself: `parts` are (positions, heads, width) each.
 

@@ -13,7 +13,14 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.model.backbone import load_encoder
 from core.model.encoder import POSITIVE, Encoder
-from core.model.inference import Answers, Function, embeddings, probabilities, probabilities_by_kind
+from core.model.inference import (
+    Answers,
+    Function,
+    by_batch,
+    embeddings,
+    probabilities,
+    probabilities_by_kind,
+)
 from core.model.masking import GROUPS
 from core.model.schemes import kinds_of
 from core.model.unusualness import Unusualness
@@ -87,6 +94,10 @@ class Scorer:
     def embed(self, batch: Batch) -> Floats:
         """Return the vector each sequence is judged by, (N, H)."""
         return embeddings(self.encoder, batch, evaluate=self._evaluate)
+
+    def evaluate(self, batch: Batch, function: Function, *, width: int) -> Floats:
+        """Return what `function` says of each sequence, (N, width)."""
+        return by_batch(self.encoder, batch, function, width=width, evaluate=self._evaluate)
 
     @property
     def kinds(self) -> list[str]:

@@ -208,6 +208,16 @@ def test_a_search_of_settings_ends_in_a_candidate(seeded_home: Home) -> None:
     run("tune", "small", "--trials", 1, "--sampler", "magic", code=2)
 
 
+def test_methods_of_explaining_are_compared_for_the_model_in_force(seeded_home: Home) -> None:
+    found = run("faithfulness", "small", "--cases", 2)
+    assert (found["model"], found["cases"]) == ("finetuned", 2)
+    assert {"gain", "deletion", "insertion", "agreement", "seconds"} <= set(found["methods"][0])
+    assert found["summary"].startswith("Too few cases")
+    assert "accepted are 1 to 50" in refused("faithfulness", "small", "--cases", 0)
+    assert "no model 'magic'" in refused("faithfulness", "small", "--model", "magic")
+    assert "'nope'" in refused("faithfulness", "nope")
+
+
 def test_a_back_bone_that_does_not_exist_is_refused(seeded_home: Home) -> None:
     assert "Back-bones: behaviour-small" in refused("train", "small", "--backbone", "magic")
 

@@ -5,7 +5,17 @@ from tests.pages.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("home")
 
-PAGES = ["home", "queue", "case", "import_log", "data_sets", "cohort", "train", "models"]
+PAGES = [
+    "home",
+    "queue",
+    "case",
+    "import_log",
+    "data_sets",
+    "cohort",
+    "train",
+    "models",
+    "faithfulness",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -16,7 +26,7 @@ def test_every_page_opens_on_an_empty_home(open_page, page):
     assert app.title
 
 
-@pytest.mark.parametrize("page", ["queue", "data_sets", "train"])
+@pytest.mark.parametrize("page", ["queue", "data_sets", "train", "faithfulness"])
 def test_pages_that_need_a_log_say_how_to_get_one(open_page, page):
     assert open_page(page).info[0].value.startswith("No log yet. Import one, or load")
 

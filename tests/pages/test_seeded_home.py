@@ -6,7 +6,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("seeded_home", "no_worke
 
 
 @pytest.mark.parametrize(
-    "page", ["home", "queue", "case", "import_log", "data_sets", "cohort", "train", "models"]
+    "page",
+    [
+        "home",
+        "queue",
+        "case",
+        "import_log",
+        "data_sets",
+        "cohort",
+        "train",
+        "models",
+        "faithfulness",
+    ],
 )
 def test_every_page_opens_on_a_filled_home(open_page, page):
     app = open_page(page)

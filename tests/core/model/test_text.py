@@ -15,6 +15,7 @@ from transformers import AutoModelForSequenceClassification
 from core.batch import Batch
 from core.errors import BadInput
 from core.explain.explaining import explain_sequence
+from core.explain.methods import METHODS
 from core.explain.shapley import attribute
 from core.govern.config import TrainConfig
 from core.govern.log import read_log
@@ -297,3 +298,17 @@ def test_the_larger_behaviour_back_bone_is_larger(texted: Home) -> None:
     )  # fmt: skip
     assert sum(weight.numel() for weight in encoder.parameters()) > 15e6
     assert not isinstance(encoder, TextEncoder)
+
+
+def test_words_can_be_hidden_but_methods_that_look_inside_are_refused(
+    texted: Home, batch: Batch
+) -> None:
+    scorer = Scorer.load(texted.model_dir("texted"))
+    one = batch.take([0])
+    found = METHODS["occlusion"](scorer, one)
+    reads = scorer.encoder.reads(one)
+    assert np.abs(found.values[~reads]).max() == 0
+    assert np.abs(found.values[reads]).max() > 0
+    for name in ("integrated_gradients", "attention_rollout"):
+        with pytest.raises(BadInput, match="reads text, in windows of sub-words"):
+            METHODS[name](scorer, one)
