@@ -4,6 +4,8 @@ Every case has buttons of its own: a button that was clicked keeps the focus, an
 would press it again on the next case, unseen. Skip is N, not Space, for the same reason.
 """
 
+import time
+
 import pandas as pd
 import streamlit as st
 
@@ -12,6 +14,7 @@ from core.review.deciding import DECISIONS, covered_sequences, decide, undo
 from core.schema import SCHEMES
 from core.store import cases
 from core.store.cases import Case
+from core.store.impressions import LAST
 from pages._common import ago, analyst, home, most_like, text
 
 KEYS = {"confirmed": "A", "legitimate": "X", "unclear": "U"}
@@ -21,6 +24,7 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
     """Draw the panel that is always in sight."""
     decided = not standing.empty
     number = len(covered_sequences(case))
+    note_shown(case.id, LAST)
     st.markdown("**Your decision**")
     if decided:
         last = standing.iloc[0]
@@ -51,23 +55,38 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
         placeholder="not named",
     )
     st.text_area("Note", key=f"note-{case.id}", height=76, disabled=decided, max_chars=2000)
-    onward = (case.id, case.dataset_id)
-    label = "Next" if decided else "Skip"
+    draw_onward(case, "Next" if decided else "Skip")
+
+
+def draw_onward(case: Case, label: str) -> None:
+    """Draw the buttons that leave the case, for another one or for what was decided last."""
     st.button(
         label,
         key=f"skip-{case.id}",
         shortcut="N",
         on_click=_on_skip,
-        args=onward,
+        args=(case.id, case.dataset_id),
         width="stretch",
     )
     draw_undo(case.id)
 
 
 def draw_undo(case_id: int | None = None) -> None:
-    """Draw the button that takes back the last verdict."""
+    """Draw the button that takes back what was decided last."""
     key = f"undo-{case_id}"
     st.button("Undo", key=key, shortcut="Backspace", on_click=_on_undo, width="stretch")
+
+
+def note_shown(case_id: int, stage: str) -> None:
+    """Note since when this sitting shows a case, and how much of it."""
+    if st.session_state.get("shown", ())[:2] != (case_id, stage):
+        st.session_state["shown"] = (case_id, stage, time.monotonic())
+
+
+def seconds_shown(case_id: int, stage: str) -> float | None:
+    """Return for how long the case has been in sight like that, if it is."""
+    *what, since = st.session_state.get("shown", (None,))
+    return time.monotonic() - since if what == [case_id, stage] else None
 
 
 def _on_verdict(case_id: int, decision: str) -> None:
@@ -82,6 +101,7 @@ def _on_verdict(case_id: int, decision: str) -> None:
             scheme=scheme,
             note=note,
             skipping=_skipped(),
+            seconds=seconds_shown(case_id, LAST),
         )
     except SpoorError as error:
         st.toast(text(str(error)), icon=":material/block:")
