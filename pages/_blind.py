@@ -114,17 +114,9 @@ def _on_switch(dataset_id: str) -> None:
 
 
 def _on_impression(case_id: int, stage: str, decision: str) -> None:
+    """Keep what was pressed; that more is shown now says so, a note would cover the question."""
+    seconds = seconds_shown(case_id, stage)
     try:
-        following = blind.give_impression(
-            home(),
-            case_id,
-            stage,
-            decision,
-            analyst=analyst(),
-            seconds=seconds_shown(case_id, stage),
-        )
+        blind.give_impression(home(), case_id, stage, decision, analyst=analyst(), seconds=seconds)
     except SpoorError as error:
         st.toast(text(str(error)), icon=":material/block:")
-    else:
-        come = "Here is the score." if following == "score" else "Here is why."
-        st.toast(f"{DECISIONS[decision]}. {come}", icon=":material/check:")

@@ -17,6 +17,7 @@ from core.schema import Column
 from core.store import cases, datasets, impressions, labels, queues, verdicts
 from core.store.home import Home
 from core.store.impressions import LAST, STAGES
+from core.wording import counted
 
 FEWEST: Final = 30  # cases for a conclusion: of fewer, a share is known to some 20 points at best
 LABEL, VERDICT = "label", "verdict"  # how it is known what a case was
@@ -111,7 +112,7 @@ def _speed(found: str, pace: dict[str, Any]) -> str:
     if found == "few":
         return (
             "There are too few to tell whether they make them faster: "
-            f"{pace['from_events']['cases']} decisions from the events alone and "
+            f"{counted(pace['from_events']['cases'], 'decision')} from the events alone and "
             f"{pace['ordinary']['cases']} with everything in sight were timed, and it takes "
             f"{FEWEST} of each."
         )
@@ -199,15 +200,15 @@ def _stage(frame: pd.DataFrame, stage: str) -> dict[str, Any]:
 
 
 def _accuracy(frame: pd.DataFrame, stage: str, source: str) -> dict[str, Any]:
-    counted = _counting(frame, stage, source)
-    outcome = _outcome(counted, stage)
+    known = _counting(frame, stage, source)
+    outcome = _outcome(known, stage)
     right = int((outcome > 0).sum())
     return {
-        "cases": len(counted),
+        "cases": len(known),
         "right": right,
         "wrong": int((outcome < 0).sum()),
         "unclear": int((outcome == 0).sum()),
-        **share(right, len(counted)),
+        **share(right, len(known)),
     }
 
 
@@ -217,10 +218,10 @@ def _change(frame: pd.DataFrame, before: str, after: str) -> dict[str, Any]:
     changed = int((both[before] != both[after]).sum())
     found = {"from": before, "to": after, "cases": len(both), "changed": changed}
     for source in (LABEL, VERDICT):
-        counted = _counting(both, after, source)
-        moved = _outcome(counted, after) - _outcome(counted, before)
+        known = _counting(both, after, source)
+        moved = _outcome(known, after) - _outcome(known, before)
         found[f"by_{source}"] = {
-            "cases": len(counted),
+            "cases": len(known),
             "towards_right": int((moved > 0).sum()),
             "towards_wrong": int((moved < 0).sum()),
         }
