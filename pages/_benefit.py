@@ -24,7 +24,8 @@ def draw_benefit(dataset_id: str) -> None:
     with report, refusals():
         from core.review.benefit import benefit  # scipy.stats: too slow to import with the page
 
-        found = benefit(home(), dataset_id)
+        with st.spinner("Counting decisions ..."):
+            found = benefit(home(), dataset_id)
         st.markdown(f"**{found['conclusion']}**")
         st.dataframe(_table(found), hide_index=True)
         st.markdown("\n".join(f"- {_changed(change)}" for change in found["changes"]))

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.stats import binomtest, bootstrap
 
 QUANTILE: Final = 1.959964  # of the normal distribution
-RESAMPLES: Final = 2000
+RESAMPLES: Final = 1000
 NOTHING: Final = {"value": None, "low": None, "high": None}
 
 Floats = npt.NDArray[np.float64]
