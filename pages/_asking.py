@@ -13,15 +13,17 @@ FEWEST, USUAL, MOST = 1, 25, 500
 SOURCES = {"margin": "least sure of", "outlier": "unusual", "random": "drawn by chance"}
 
 
-def draw_asking(dataset_id: str) -> None:
+def draw_asking(dataset_id: str, *, blind: bool) -> None:
     """Offer to put cases into the queue that the next training learns most from."""
     if said := st.session_state.pop("asked", None):
         st.success(said, icon=":material/done:")
     with st.expander("Cases to learn from", icon=":material/school:"):
+        first = "come first in the queue, those drawn by chance among the others, and"
         st.caption(
             "The queue holds what looks like abuse. A model learns more from cases it cannot judge "
-            "yet: ask for some, decide them, then train again. They come first in the queue, those "
-            "drawn by chance among the others, and leave it when the log is scored again."
+            "yet: ask for some, decide them, then train again. They "
+            f"{'stand among the others and' if blind else first} leave the queue when the log is "
+            "scored again."
         )
         with st.form("asking", border=False):
             many, how = st.columns([1, 3])

@@ -8,6 +8,7 @@ it hear their keys, too: they must do nothing. And Streamlit may stop a callback
 wherever it uses Streamlit: so a callback does all it has to do before, and the page tells the URL.
 """
 
+import time
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -18,6 +19,7 @@ from core.review.deciding import DECISIONS, covered_sequences, decide, undo
 from core.schema import SCHEMES
 from core.store import cases
 from core.store.cases import Case
+from core.store.impressions import LAST
 from pages._common import ago, analyst, home, most_like, number_in_url, text
 
 KEYS = {"confirmed": "A", "legitimate": "X", "unclear": "U"}
@@ -28,10 +30,26 @@ class Sitting:
     """Where an analyst is in the queue."""
 
     shown: int | None = None  # case whose buttons count
+    stage: str = ""  # how much of it is shown
+    since: float = 0.0  # by the monotonic clock
     left: int | None = None  # case that the URL names until the browser has heard of the next
     following: int | None = None
     moved: bool = False
     skipped: list[int] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """For how long the case has been in sight like that."""
+        return time.monotonic() - self.since
+
+    def show(self, case_id: int | None, stage: str) -> None:
+        """Let the buttons of a case count."""
+        if not self.shows(case_id, stage):
+            self.shown, self.stage, self.since = case_id, stage, time.monotonic()
+
+    def shows(self, case_id: int | None, stage: str) -> bool:
+        """Whether the buttons of a case at a stage count."""
+        return (self.shown, self.stage) == (case_id, stage)
 
     def go(self, following: int | None) -> None:
         """Leave the case for another, or for none."""
@@ -96,23 +114,26 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
         placeholder="not named",
     )
     st.text_area("Note", key=f"note-{case.id}", height=76, disabled=decided, max_chars=2000)
-    onward = (where, case.id, case.dataset_id)
-    label = "Next" if decided else "Skip"
+    draw_onward(case, LAST, "Next" if decided else "Skip")
+
+
+def draw_onward(case: Case, stage: str, label: str) -> None:
+    """Draw the buttons that leave the case, for another one or for what was decided last."""
     st.button(
         label,
         key=f"skip-{case.id}",
         shortcut="N",
         on_click=_on_skip,
-        args=onward,
+        args=(sitting(), case.id, case.dataset_id),
         width="stretch",
     )
-    draw_undo(case.id)
+    draw_undo(case.id, stage)
 
 
-def draw_undo(case_id: int | None = None) -> None:
-    """Draw the button that takes back the last verdict; from then on the case's buttons count."""
+def draw_undo(case_id: int | None = None, stage: str = "") -> None:
+    """Draw the button that takes back what was decided last; from then on buttons count."""
     where = sitting()
-    where.shown = case_id
+    where.show(case_id, stage)
     st.button(
         "Undo",
         key=f"undo-{case_id}",
@@ -124,7 +145,7 @@ def draw_undo(case_id: int | None = None) -> None:
 
 
 def _on_verdict(where: Sitting, case_id: int, decision: str) -> None:
-    if where.shown != case_id:
+    if not where.shows(case_id, LAST):
         return
     typed = st.session_state.to_dict()
     try:
@@ -136,6 +157,7 @@ def _on_verdict(where: Sitting, case_id: int, decision: str) -> None:
             scheme=typed.get(f"scheme-{case_id}"),
             note=typed.get(f"note-{case_id}") or "",
             skipping=where.skipped,
+            seconds=where.seconds,
         )
     except SpoorError as error:
         st.toast(text(str(error)), icon=":material/block:")

@@ -107,7 +107,8 @@ def draw_events(dataset_id: str, events: pd.DataFrame, why: Explanation | None) 
         MOVED: st.column_config.NumberColumn("moved the score", format="%+.4f"),
         Column.AMOUNT: HISTORY[Column.AMOUNT],
     }
-    st.dataframe(table, hide_index=True, column_config=config, height=height, placeholder="")
+    shown = {name: column for name, column in config.items() if name in table}
+    st.dataframe(table, hide_index=True, column_config=shown, height=height, placeholder="")
 
 
 def draw_history(every: pd.DataFrame, theirs: pd.DataFrame) -> None:

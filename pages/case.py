@@ -4,11 +4,15 @@ import pandas as pd
 import streamlit as st
 
 from core.logs.frames import read_events, read_sequences
+from core.review.blind import stage_of
 from core.review.deciding import covered_sequences
 from core.scoring.cases import read_scores
 from core.store import cases, datasets, models, runs, verdicts
 from core.store.cases import Case
+from core.store.impressions import LAST
+from pages._blind import draw_staged
 from pages._common import (
+    analyst,
     begin,
     events_held,
     home,
@@ -74,8 +78,12 @@ with home().engine.connect() as con:
     threshold = models.threshold(con, model.id)
     every = verdicts.of_case(con, case.id)
     waiting = cases.open_by_dataset(con).get(case.dataset_id, 0)
+    stage = stage_of(con, case, analyst())
 with refusals():
     theirs = sequences_of(case.run_id, case.dataset_id, case.actor_id, events_held(case.dataset_id))
+if stage not in (None, LAST):
+    draw_staged(case, stage, model, threshold, theirs, waiting)
+    st.stop()
 scores = theirs.set_index("sequence_id")["score"]
 
 main, side = st.columns([3.9, 1], gap="medium", wrap=False)

@@ -8,9 +8,11 @@ from core.charts.overview import score_histogram
 from core.logs.frames import read_sequences
 from core.review import exporting, policy
 from core.scoring.cases import read_scores
-from core.store import cases, explanations, models
+from core.store import cases, explanations, models, queues
 from core.store.runs import Run
 from pages._asking import draw_asking
+from pages._benefit import draw_benefit
+from pages._blind import draw_switch
 from pages._common import (
     CHART,
     ago,
@@ -42,6 +44,7 @@ COLUMNS = {
     "decision": st.column_config.TextColumn("decision", width=85),
     "analyst": st.column_config.TextColumn("by", width=85),
 }
+TELLING = ("score", "likely", "reasons")  # what is not known before the first impression
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -105,12 +108,15 @@ wanted = search.text_input(
 
 with home().engine.connect() as con:
     queue = cases.queue(con, dataset.id, decided=shown == "Decided")
+    events_first = queues.is_blind(con, dataset.id)
+blind = events_first and shown == "Waiting"  # of what is decided nothing need be hidden
 if wanted:
     queue = queue[queue["actor_id"].str.contains(wanted, case=False, regex=False)]
 queue = queue.reset_index(drop=True)
 
 if shown == "Waiting":
-    draw_asking(dataset.id)
+    draw_switch(dataset.id, events_first)
+    draw_asking(dataset.id, blind=blind)
 with st.expander(f"Threshold {threshold:.3f}, scores of {model.id} from {ago(run.created_at)}"):
     draw_the_line(run, threshold, score_word(model))
 
@@ -124,17 +130,21 @@ else:
             open_case(int(queue["id"][0]))
         asked = int(queue["source"].isin(cases.ASKED_FOR).sum())
         first = f"first the {asked:,} to learn from, then " if asked and shown == "Waiting" else ""
-        st.caption(f"{len(queue):,} cases, {first}highest first. Click a row to open it.")
+        order = "in an order of chance" if blind else f"{first}highest first"
+        st.caption(f"{len(queue):,} cases, {order}. Click a row to open it.")
     likely = [most_like(*one) for one in queue[["likely_scheme", "likely_share"]].to_numpy()]
     table = queue.assign(
         queued=queue["created_at"].map(ago), reasons=reasons_of(queue), likely=likely
     )
-    order = ["score", "actor_id", *([] if shown == "Waiting" else ["decision", "analyst"])]
-    order += ["likely"] if any(likely) else []
-    order += ["reasons", "amount", "events", "last_ts", "queued"]
+    columns = ["score", "actor_id", *([] if shown == "Waiting" else ["decision", "analyst"])]
+    columns += ["likely"] if any(likely) else []
+    columns += ["reasons", "amount", "events", "last_ts", "queued"]
+    if blind:  # the browser gets hidden columns too, and its menu shows them
+        columns = [name for name in columns if name not in TELLING]
+        table = table[columns]
     picked = st.dataframe(
         table,
-        column_order=[name for name in order if table[name].notna().any()],
+        column_order=[name for name in columns if table[name].notna().any()],
         column_config=COLUMNS,
         hide_index=True,
         height=min(38 + 35 * len(table), 600),
@@ -145,6 +155,7 @@ else:
     if picked.selection.rows:
         open_case(int(queue["id"][picked.selection.rows[0]]))
 
+draw_benefit(dataset.id)
 with st.expander("Export"), refusals():
     for name, frame in {
         "verdicts": exporting.verdicts_of(home(), dataset.id),

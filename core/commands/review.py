@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from core.commands.base import AnalystOption, HomeOption, JsonOption, SeedOption, answer, told, verb
-from core.store import cases, datasets, models, verdicts
+from core.store import cases, datasets, models
 from core.store.home import Home, open_home, records
 
 
@@ -36,7 +36,7 @@ def score(
 
 @verb("queue")
 def queue(dataset: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """List the cases waiting, highest score first."""
+    """List the cases waiting, highest score first; those of a blind queue in an order of chance."""
     columns = ["id", "actor_id", "sequence_id", "score", "events", "source"]
     columns += ["likely_scheme", "likely_share"]
     with open_home(home).engine.connect() as con:
@@ -84,9 +84,52 @@ def verdict(
 def undo(
     analyst: AnalystOption = "analyst", home: HomeOption = None, as_json: JsonOption = False
 ) -> None:
-    """Take back an analyst's last verdict."""
-    with open_home(home).engine.begin() as con:
-        answer({"case": verdicts.undo_last(con, analyst)}, as_json)
+    """Take back an analyst's last verdict, or impression before one."""
+    from core.review.deciding import undo as take_back
+
+    answer({"case": take_back(open_home(home), analyst)}, as_json)
+
+
+@verb("blind")
+def blind(
+    dataset: str,
+    on: Annotated[
+        bool | None,
+        typer.Option("--on/--off", help="Show events, then the score, then why; or all at once."),
+    ] = None,
+    analyst: AnalystOption = "analyst",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether explanations make decisions better or only faster; switch blind review."""
+    from core.review.benefit import benefit
+    from core.review.blind import switch
+
+    opened = open_home(home)
+    if on is not None:
+        switch(opened, dataset, on, analyst)
+    answer(benefit(opened, dataset), as_json)
+
+
+@verb("impression")
+def impression(
+    case: int,
+    stage: Literal["events", "score"],
+    decision: Literal["confirmed", "legitimate", "unclear"],
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0, help="How long the case was looked at.")
+    ] = None,
+    analyst: AnalystOption = "analyst",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a case looks like before the verdict: from its events, or with its score."""
+    from core.review.blind import give_impression
+
+    following = give_impression(
+        open_home(home), case, stage, decision, analyst=analyst, seconds=seconds
+    )
+    answer({"case": case, "stage": stage, "decision": decision, "next": following}, as_json)
 
 
 @verb("export")

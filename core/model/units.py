@@ -171,6 +171,18 @@ def bags_of(
     return bags if given or content is None else _without_repeats(bags, content)
 
 
+def label_actors(
+    sequences: pd.DataFrame, labels: pd.DataFrame, verdicts: pd.DataFrame
+) -> dict[str, int]:
+    """Return what is known of each actor: abuse if any of its units is."""
+    bags = bags_of(sequences, labels, verdicts)
+    if bags is None:
+        return {}
+    actors = sequences[Column.ACTOR].iloc[bags.first].to_numpy()
+    highest = pd.Series(bags.label).groupby(actors).max()
+    return {str(actor): int(label) for actor, label in highest.items()}
+
+
 def repeats(bags: Bags, content: Hashes, split: str) -> dict[str, int]:
     """Count what the content of units says about the judgement on `split`.
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from core.errors import BadInput, Conflict
 from core.logs.frames import read_sequences
 from core.model.baselines.tables import isolation_forest
-from core.model.units import bags_of
+from core.model.units import label_actors
 from core.review.policy import deciding_run
 from core.review.sampling import UNKNOWN, Pool, choose
 from core.schema import Column, Trust
@@ -72,7 +72,7 @@ def _pool(home: Home, run: Run, sequences: pd.DataFrame, actors: pd.DataFrame) -
         decided = verdicts.of_dataset(con, run.dataset_id)
         both = [cases.queue(con, run.dataset_id, decided=known) for known in (False, True)]
     names = actors[Column.ACTOR]
-    label = names.map(_labels(sequences, outside, decided)).fillna(UNKNOWN).astype(np.int64)
+    label = names.map(label_actors(sequences, outside, decided)).fillna(UNKNOWN).astype(np.int64)
     has_case = names.isin(pd.concat([frame[Column.ACTOR] for frame in both]))
     score = actors[Column.SCORE].to_numpy()
     return Pool(
@@ -81,18 +81,6 @@ def _pool(home: Home, run: Run, sequences: pd.DataFrame, actors: pd.DataFrame) -
         score if probable else None,
         ((label != UNKNOWN) | has_case).to_numpy(),
     )
-
-
-def _labels(
-    sequences: pd.DataFrame, outside: pd.DataFrame, decided: pd.DataFrame
-) -> dict[str, int]:
-    """Return what is known of each actor: abuse if any of its units is."""
-    bags = bags_of(sequences, outside, decided)
-    if bags is None:
-        return {}
-    actors = sequences[Column.ACTOR].iloc[bags.first].to_numpy()
-    highest = pd.Series(bags.label).groupby(actors).max()
-    return {str(actor): int(label) for actor, label in highest.items()}
 
 
 def _unusualness(sequences: pd.DataFrame, ids: "pd.Series[str]") -> npt.NDArray[np.float64]:

@@ -2,8 +2,9 @@
 
 from core.errors import BadInput
 from core.schema import LONGEST_SCHEME, scheme_name
-from core.store import cases, verdicts
+from core.store import cases, impressions, verdicts
 from core.store.home import Home
+from core.store.impressions import Impression
 from core.store.verdicts import Verdict
 
 DECISIONS = {"confirmed": "Confirmed abuse", "legitimate": "Legitimate", "unclear": "Unclear"}
@@ -18,11 +19,13 @@ def decide(
     scheme: str | None = None,
     note: str = "",
     skipping: list[int] | None = None,
+    seconds: float | None = None,
 ) -> int | None:
     """Store a verdict and return the next waiting case of the data set, if there is one.
 
     The verdict covers the flagged sequences; a case drawn at random has none, there it is the
-    sequence with the highest score that was looked at. Only abuse has a scheme.
+    sequence with the highest score that was looked at. Only abuse has a scheme. `seconds` is how
+    long the case was shown with its score and explanation, where somebody timed it.
 
     Raises
     ------
@@ -47,13 +50,15 @@ def decide(
             note=note,
         )
         verdicts.add(con, verdict)
+        impressions.add(con, Impression(case_id, analyst, impressions.LAST, decision, seconds))
         return cases.next_open(con, case.dataset_id, skipping=skipping or [])
 
 
 def undo(home: Home, analyst: str) -> int:
-    """Take back the analyst's last verdict and return its case."""
+    """Take back the analyst's last verdict, or impression before one, and return its case."""
     with home.engine.begin() as con:
-        return verdicts.undo_last(con, analyst)
+        case_id = impressions.undo_last(con, analyst)
+        return verdicts.undo_last(con, analyst) if case_id is None else case_id
 
 
 def class_counts(home: Home, dataset_id: str) -> dict[str, int]:

@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, update
 
 from core.errors import NotFound
+from core.store import queues
 from core.store.home import as_dict, records
-from core.store.tables import cases, runs, verdicts
+from core.store.tables import cases, impressions, runs, verdicts
 
 _STANDING = verdicts.c.undone_at.is_(None)
 ASKED_FOR = ("margin", "outlier")  # sources of cases that somebody wants to learn from
 _ORDER = (cases.c.source.in_(ASKED_FOR).desc(), cases.c.score.desc(), cases.c.id)
+_BLIND_ORDER = (cases.c.sequence_id, cases.c.id)  # a hash: it says nothing about the score
 
 
 @dataclass(frozen=True)
@@ -39,25 +42,27 @@ class Case:
 def replace_open(con: Connection, dataset_id: str, frame: pd.DataFrame) -> int:
     """Put `frame`'s cases in the queue in place of the undecided ones; decided cases stay.
 
-    A case whose verdict was undone keeps its id, because that verdict stays on record, but takes
-    its new score; it stays as it is if `frame` lacks it. Returns the number of cases added.
+    A case whose verdict was undone, or of which somebody has an impression, keeps its id, because
+    that stays on record, but takes its new score; it stays as it is if `frame` lacks it. Returns
+    the number of cases added.
     """
-    has_verdict = select(verdicts.c.case_id)
-    con.execute(
-        delete(cases).where(cases.c.dataset_id == dataset_id, cases.c.id.not_in(has_verdict))
-    )
+    on_record = select(verdicts.c.case_id).union(select(impressions.c.case_id))
+    con.execute(delete(cases).where(cases.c.dataset_id == dataset_id, cases.c.id.not_in(on_record)))
     of_dataset = select(cases.c.actor_id).where(cases.c.dataset_id == dataset_id)
     kept = frame["actor_id"].isin(set(con.execute(of_dataset).scalars()))
     _renew(con, dataset_id, frame[kept])
-    rows = records(frame[~kept])
-    if rows:
-        con.execute(insert(cases), rows)
-    return len(rows)
+    add(con, frame[~kept])
+    return int((~kept).sum())
 
 
 def add(con: Connection, frame: pd.DataFrame) -> None:
-    """Put `frame`'s cases, of actors that have none, in the queue."""
-    con.execute(insert(cases), records(frame))
+    """Put `frame`'s cases, of actors that have none, in the queue.
+
+    They are numbered in an order of chance: a case's number is in its link, and must not give away
+    its score.
+    """
+    if rows := records(frame.sort_values("sequence_id")):
+        con.execute(insert(cases), rows)
 
 
 def _renew(con: Connection, dataset_id: str, frame: pd.DataFrame) -> None:
@@ -82,13 +87,15 @@ def queue(con: Connection, dataset_id: str | None = None, *, decided: bool = Fal
     """Return the cases waiting (or, with `decided`, those with a verdict), highest score first.
 
     Those asked for to learn from come before all others. Random picks are ordered by score like the
-    rest, so nothing tells them apart while reviewing.
+    rest, so nothing tells them apart while reviewing. What waits in a blind queue is in an order
+    that has nothing to do with scores.
     """
     query = _with_verdict()
     query = query.where(verdicts.c.id.is_not(None) if decided else verdicts.c.id.is_(None))
     if dataset_id is not None:
         query = query.where(cases.c.dataset_id == dataset_id)
-    return pd.read_sql(query.order_by(*_ORDER), con)
+    order = _ORDER if decided or dataset_id is None else _order(con, dataset_id)
+    return pd.read_sql(query.order_by(*order), con)
 
 
 def next_open(con: Connection, dataset_id: str, *, skipping: list[int]) -> int | None:
@@ -98,10 +105,14 @@ def next_open(con: Connection, dataset_id: str, *, skipping: list[int]) -> int |
         .outerjoin(verdicts, (verdicts.c.case_id == cases.c.id) & _STANDING)
         .where(cases.c.dataset_id == dataset_id, verdicts.c.id.is_(None))
         .where(cases.c.id.not_in(skipping))
-        .order_by(*_ORDER)
+        .order_by(*_order(con, dataset_id))
         .limit(1)
     )
     return con.execute(query).scalar()
+
+
+def _order(con: Connection, dataset_id: str) -> tuple[ColumnElement[Any], ...]:
+    return _BLIND_ORDER if queues.is_blind(con, dataset_id) else _ORDER
 
 
 def open_by_dataset(con: Connection) -> dict[str, int]:

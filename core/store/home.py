@@ -21,7 +21,7 @@ from core.errors import BadInput
 from core.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0004"  # the newest migration
+HEAD = "0005"  # the newest migration
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ABANDONED: Final = 3600.0  # seconds without a change after which nobody is writing any more
 FORGOTTEN: Final = 7 * 86_400.0  # seconds after which nobody goes on with a killed training

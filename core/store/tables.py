@@ -189,6 +189,40 @@ Index(
     postgresql_where=text("undone_at IS NULL"),
 )
 
+blind_queues = Table(
+    "blind_queues",
+    metadata,
+    Column("dataset_id", ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True),
+    Column("analyst", String(100), nullable=False),  # who asked for it
+    Column("created_at", DateTime, nullable=False),
+)
+
+impressions = Table(
+    "impressions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("case_id", ForeignKey("cases.id", ondelete="CASCADE"), nullable=False),
+    Column("analyst", String(100), nullable=False),
+    Column("stage", String(12), nullable=False),  # the most that was shown when deciding
+    Column("decision", String(12), nullable=False),
+    Column("seconds", Float),  # since the case was shown so; NULL where nobody timed it
+    Column("created_at", DateTime, nullable=False),
+    Column("undone_at", DateTime),
+    _one_of("stage", "events", "score", "explanation"),
+    _one_of("decision", "confirmed", "legitimate", "unclear"),
+    CheckConstraint("seconds >= 0", name="seconds"),
+    sqlite_autoincrement=True,
+)
+Index(
+    "one_standing_impression",
+    impressions.c.case_id,
+    impressions.c.analyst,
+    impressions.c.stage,
+    unique=True,
+    sqlite_where=text("undone_at IS NULL"),
+    postgresql_where=text("undone_at IS NULL"),
+)
+
 explanations = Table(
     "explanations",
     metadata,

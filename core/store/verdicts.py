@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict
-from core.store import audit
+from core.store import audit, impressions
 from core.store.home import now
 from core.store.tables import cases, verdicts
 
@@ -70,6 +70,7 @@ def undo_last(con: Connection, analyst: str) -> int:
     if row is None:
         raise Conflict(f"{analyst} has no verdict to undo.")
     con.execute(update(verdicts).where(verdicts.c.id == row.id).values(undone_at=now()))
+    impressions.undo_verdict(con, row.case_id, analyst)
     audit.record(con, analyst, "undo", f"case {row.case_id}", {})
     return int(row.case_id)
 

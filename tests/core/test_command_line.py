@@ -243,3 +243,30 @@ def test_a_what_if_says_what_edits_do_and_a_counterfactual_which_would_clear(
     assert "remove" in refused("whatif", *case, "--edits", edits)
     assert "cannot be read" in refused("whatif", *case, "--edits", tmp_path / "absent.json")
     assert "no sequence 'nope'" in refused("counterfactual", "finetuned", "small", "nope")
+
+
+def test_a_queue_is_reviewed_blind_and_says_whether_explanations_help(seeded_home: Home) -> None:
+    by_score = [case["id"] for case in run("queue", "small")["cases"]]
+    assert run("blind", "small")["blind"] is False
+    assert run("blind", "small", "--on", "--analyst", "lea")["blind"] is True
+    first, *others = (case["id"] for case in run("queue", "small")["cases"])
+    assert sorted([first, *others]) == sorted(by_score)
+    given = run("impression", first, "events", "unclear", "--seconds", 12, "--analyst", "ann")
+    assert given["next"] == "score"
+    assert "ann has decided that stage" in refused(
+        "impression", first, "events", "unclear", "--analyst", "ann"
+    )
+    assert run("impression", first, "score", "confirmed", "--analyst", "ann")["next"] == (
+        "explanation"
+    )
+    assert run("verdict", first, "confirmed", "--analyst", "ann")["next"] == others[0]
+    found = run("blind", "small")
+    assert (found["cases"], found["through_all_stages"]) == (1, 1)
+    assert found["stages"][0]["by_label"]["cases"] == 1  # the log came with labels
+    assert found["conclusion"].startswith("There are too few cases")
+    assert run("undo", "--analyst", "ann") == {"case": first}
+    assert run("undo", "--analyst", "ann") == {"case": first}
+    assert run("blind", "small", "--off")["taken_back"] == 1
+    assert [case["id"] for case in run("queue", "small")["cases"]] == by_score
+    assert "Data sets: small" in refused("blind", "nope")
+    run("impression", first, "explanation", "confirmed", code=2)

@@ -20,6 +20,7 @@ SEQUENCES = SCORES[["sequence_id", "actor_id"]].assign(
     last_ts=pd.Timestamp("2026-01-03", tz="UTC"),
     events=3,
     amount=1.0,
+    session_id=None,
     partition=0,
 )
 
