@@ -10,9 +10,10 @@ import logging
 import os
 import platform
 import socket
+import sys
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -80,6 +81,7 @@ def on_ray(
             crew.assign(waiting)
             number, found = crew.wait()
             if number is None:
+                clock.restart()
                 continue
             if found is None:
                 died[number] += 1
@@ -189,7 +191,8 @@ def _connected() -> Iterator[ModuleType]:
             f"There is no way into the cluster RAY_ADDRESS={address}: {error}"
         ) from error
     try:
-        yield ray
+        with redirect_stdout(sys.stderr):  # where Ray tells of deaths; answers stay by themselves
+            yield ray
     finally:
         ray.shutdown()
 

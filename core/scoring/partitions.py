@@ -64,6 +64,11 @@ class Clock:
         self.done = 0
         self.started = time.monotonic()
 
+    def restart(self) -> None:
+        """Forget the time before the first sequence: it went into getting ready."""
+        if not self.done:
+            self.started = time.monotonic()
+
     def within(self, size: int) -> Callable[[float], None]:
         """Return what takes the share done of the next `size` sequences."""
         return lambda share: self._tell(self.done + share * size)
