@@ -33,6 +33,6 @@ $(VENV)/app.installed: requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/test.installed: $(VENV)/app.installed tests/requirements.txt
+$(VENV)/test.installed: $(VENV)/app.installed requirements-cluster.txt tests/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	touch $@

@@ -17,16 +17,24 @@ def score(
     out: Annotated[
         Path | None, typer.Option("--out", help="CSV or Parquet file of scores.")
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option("--engine", help="This machine, or the Ray cluster $RAY_ADDRESS names."),
+    ] = "local",
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score a data set and renew its queue."""
+    from core.scoring.cluster import on_ray
     from core.scoring.engine import Scorer
+    from core.scoring.partitions import in_this_process
     from core.scoring.runs import score_dataset
 
     opened = open_home(home)
     _check_model(opened, model)
-    run = score_dataset(opened, Scorer.load(opened.model_dir(model)), dataset, progress=told)
+    scorer = Scorer.load(opened.model_dir(model))
+    spread = {"local": in_this_process, "ray": on_ray}[engine]
+    run = score_dataset(opened, scorer, dataset, progress=told, spread=spread)
     if out is not None:
         from core.review.exporting import scores_of, write_frame
 

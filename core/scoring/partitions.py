@@ -7,6 +7,7 @@ for each sequence that was scored before.
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,61 +27,47 @@ Part = tuple[pd.DataFrame, Batch]  # sequences and their tokens
 Progress = Callable[[float, str], None]
 
 
-def score_partitions(
-    home: Home, scorer: Scorer, dataset_id: str, folder: Path, progress: Progress
-) -> list[Path]:
-    """Write the scores of each partition into a file of `folder`; returns the files in order.
+@dataclass(frozen=True)
+class Scoring:
+    """All that the scores of a data set's partitions depend on."""
 
-    Raises
-    ------
-    BadInput
-        If the model knows too few of the log's tokens; if a partition is damaged: the others are
-        scored all the same, and a run after the repair only scores what is missing.
-    """
-    sizes = _check_known(home, scorer, dataset_id)
-    known = Known.of(home, scorer.model_id, dataset_id, folder)
-    model = fingerprint(home.model_dir(scorer.model_id))
-    told = _Clock(int(sizes.sum()), progress)
-    files, damaged = [], []
-    parts = _read_ahead(home, scorer, dataset_id, list(sizes.index))
-    for number, part in zip(sizes.index, parts, strict=True):
-        try:
-            sequences, batch = part.result()
-        except BadInput as error:
-            damaged.append(f"Partition {number}: {error}")
-            continue
-        file = folder / f"part-{number:05}.parquet"
-        digest = digests(batch, sequences[Column.SEQUENCE], model)
-        rows, missing = known.look_up(digest)
+    home: Home
+    scorer: Scorer
+    dataset_id: str
+    model: bytes  # its fingerprint
+    known: Known
+
+    def read(self, number: int) -> Part:
+        """Return the sequences and tokens of a partition; BadInput if it is damaged."""
+        sequences = read_sequences(self.home, self.dataset_id, partition=number)
+        events = read_events(self.home, self.dataset_id, partition=number)
+        return sequences, self.scorer.encoder.tokenizer.encode(events, sequences)
+
+    def score(
+        self, part: Part, progress: Callable[[float], None] = lambda share: None
+    ) -> pd.DataFrame:
+        """Return a partition's rows of the run's file; what is known is not computed again."""
+        sequences, batch = part
+        digest = digests(batch, sequences[Column.SEQUENCE], self.model)
+        rows, missing = self.known.look_up(digest)
         if len(missing):
-            computed = _judge(scorer, batch.take(missing), told.within(len(batch)))
+            computed = _judge(self.scorer, batch.take(missing), progress)
             rows = pd.concat([rows, computed.set_axis(missing)]) if len(rows) else computed
-        scored = sequences[[Column.SEQUENCE, Column.ACTOR]].join(rows).assign(digest=digest)
-        with writing(file) as ready:  # what a killed run left may be cut elsewhere
-            scored.to_parquet(ready, index=False)
-        files.append(file)
-        told.add(len(batch))
-    if damaged:
-        raise BadInput(f"{len(files)} of {len(sizes)} partitions were scored. {' '.join(damaged)}")
-    return files
+        return sequences[[Column.SEQUENCE, Column.ACTOR]].join(rows).assign(digest=digest)
 
 
-def join(files: list[Path], target: Path) -> None:
-    """Write the rows of all `files` into one."""
-    with writing(target) as ready:
-        schema = pq.read_schema(files[0])
-        with pq.ParquetWriter(ready, schema) as writer:
-            for file in files:
-                writer.write_table(pq.read_table(file).cast(schema))
-
-
-class _Clock:
+class Clock:
     """Tells how much is done and how long the rest will take."""
 
     def __init__(self, total: int, progress: Progress) -> None:
         self.total, self.progress = total, progress
         self.done = 0
         self.started = time.monotonic()
+
+    def restart(self) -> None:
+        """Forget the time before the first sequence: it went into getting ready."""
+        if not self.done:
+            self.started = time.monotonic()
 
     def within(self, size: int) -> Callable[[float], None]:
         """Return what takes the share done of the next `size` sequences."""
@@ -96,6 +83,68 @@ class _Clock:
         self.progress(done / self.total, f"scored {done:,.0f} of {self.total:,}{left}")
 
 
+# Gives each of the partitions once, in any order, with its rows or what is wrong with its file.
+Spread = Callable[[Scoring, list[int], Clock], Iterator[tuple[int, pd.DataFrame | BadInput]]]
+
+
+def in_this_process(
+    scoring: Scoring, numbers: list[int], clock: Clock
+) -> Iterator[tuple[int, pd.DataFrame | BadInput]]:
+    """Score one partition after the other, reading the next in a thread meanwhile."""
+    for number, waiting in zip(numbers, _read_ahead(scoring, numbers), strict=True):
+        try:
+            part = waiting.result()
+        except BadInput as error:
+            yield number, error
+        else:
+            yield number, scoring.score(part, clock.within(len(part[1])))
+
+
+def score_partitions(
+    home: Home,
+    scorer: Scorer,
+    dataset_id: str,
+    folder: Path,
+    progress: Progress,
+    spread: Spread = in_this_process,
+) -> list[Path]:
+    """Write the scores of each partition into a file of `folder`; returns the files in order.
+
+    Raises
+    ------
+    BadInput
+        If the model knows too few of the log's tokens; if a partition is damaged: the others are
+        scored all the same, and a run after the repair only scores what is missing.
+    """
+    sizes = _check_known(home, scorer, dataset_id)
+    known = Known.of(home, scorer.model_id, dataset_id, folder)
+    model = fingerprint(home.model_dir(scorer.model_id))
+    clock = Clock(int(sizes.sum()), progress)
+    files, damaged = {}, {}
+    scoring = Scoring(home, scorer, dataset_id, model, known)
+    for number, found in spread(scoring, sizes.index.tolist(), clock):
+        if isinstance(found, BadInput):
+            damaged[number] = f"Partition {number}: {found}"
+            continue
+        files[number] = folder / f"part-{number:05}.parquet"
+        with writing(files[number]) as ready:  # what a killed run left may be cut elsewhere
+            found.to_parquet(ready, index=False)
+        clock.add(len(found))
+    if damaged:
+        told = " ".join(damaged[number] for number in sorted(damaged))
+        raise BadInput(f"{len(files)} of {len(sizes)} partitions were scored. {told}")
+    return [files[number] for number in sizes.index]
+
+
+def join(files: list[Path], target: Path) -> None:
+    """Write the rows of all `files` into one."""
+    with writing(target) as ready:
+        schema = pq.read_schema(files[0])
+        with pq.ParquetWriter(ready, schema) as writer:
+            for file in files:
+                writer.write_table(pq.read_table(file).cast(schema))
+
+
 def _minutes(seconds: float) -> str:
     if seconds < 60:
         return "less than a minute"
@@ -104,14 +153,12 @@ def _minutes(seconds: float) -> str:
     return f"about {seconds / 3600:.1f} h"
 
 
-def _read_ahead(
-    home: Home, scorer: Scorer, dataset_id: str, numbers: list[int]
-) -> Iterator[Future[Part]]:
-    """Give the sequences and tokens of each partition, reading the next in a thread meanwhile."""
+def _read_ahead(scoring: Scoring, numbers: list[int]) -> Iterator[Future[Part]]:
+    """Give each partition's sequences and tokens, reading the next in a thread meanwhile."""
     with ThreadPoolExecutor(1) as reader:
         waiting: list[Future[Part]] = []
         for number in numbers:
-            waiting.append(reader.submit(_read, home, scorer, dataset_id, number))
+            waiting.append(reader.submit(scoring.read, number))
             if len(waiting) == 2:
                 yield waiting.pop(0)
         yield from waiting
@@ -124,12 +171,6 @@ def _judge(scorer: Scorer, batch: Batch, progress: Callable[[float], None]) -> p
         rows[Column.LIKELY_SCHEME] = np.array(scorer.kinds)[kinds.argmax(axis=1)]
         rows[Column.LIKELY_SHARE] = kinds.max(axis=1)
     return rows
-
-
-def _read(home: Home, scorer: Scorer, dataset_id: str, number: int) -> Part:
-    sequences = read_sequences(home, dataset_id, partition=number)
-    events = read_events(home, dataset_id, partition=number)
-    return sequences, scorer.encoder.tokenizer.encode(events, sequences)
 
 
 def _check_known(home: Home, scorer: Scorer, dataset_id: str) -> "pd.Series[int]":

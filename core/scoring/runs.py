@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from core.errors import Conflict, NotFound
 from core.scoring.cases import renew_queue
 from core.scoring.engine import Scorer
-from core.scoring.partitions import Progress, join, score_partitions
+from core.scoring.partitions import Progress, Spread, in_this_process, join, score_partitions
 from core.scoring.resident import Priority
 from core.store import models, runs
 from core.store.home import Home, now, remove
@@ -27,6 +27,7 @@ def score_dataset(
     dataset_id: str,
     *,
     progress: Progress = lambda share, message: None,
+    spread: Spread = in_this_process,
 ) -> Run:
     """Score every sequence and write the run's file.
 
@@ -35,6 +36,11 @@ def score_dataset(
     Events are read one partition at a time, so memory does not grow with the log. A run that was
     killed goes on from the last partition scored; what the model has scored before is not scored
     again.
+
+    Parameters
+    ----------
+    spread
+        Where partitions are scored: by default here, see also `core.scoring.cluster`.
 
     Raises
     ------
@@ -49,7 +55,9 @@ def score_dataset(
     run_id = f"{scorer.model_id}-{uuid.uuid4().hex[:8]}"
     folder = home.scoring_dir(scorer.model_id, dataset_id)
     with _alone(folder):
-        parts = score_partitions(home, scorer.at(Priority.RUN), dataset_id, folder, progress)
+        parts = score_partitions(
+            home, scorer.at(Priority.RUN), dataset_id, folder, progress, spread
+        )
         join(parts, home.run_file(run_id))
         seconds = time.perf_counter() - started
         sequences = pq.read_metadata(home.run_file(run_id)).num_rows
