@@ -7,6 +7,7 @@ import pytest
 from core.review.benefit import benefit
 from core.review.blind import switch
 from core.store import cases, impressions, models, queues, verdicts
+from tests.pages.conftest import settled
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
 
@@ -95,7 +96,7 @@ def test_the_same_keys_lead_through_the_stages_to_the_verdict(open_page, blind_h
     assert [word for word in hidden if word in shown] == []
     _press(app, "legitimate")
     assert app.query_params["case"] == str(case.id)
-    shown = _everything(app).lower()
+    shown = _everything(settled(app)).lower()
     assert all(word in shown for word in hidden)
     _press(app, "confirmed")
     assert app.query_params["case"] == str(_first(blind_home).id) != str(case.id)
