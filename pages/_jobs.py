@@ -1,15 +1,17 @@
 """Long work as the pages show it: progress while it runs, how it ended."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import streamlit as st
 
 from core.charts.look import duration
 from core.charts.overview import curve
+from core.errors import NotFound
 from core.store import jobs
 from core.store.home import now
 from core.store.jobs import Job
-from pages._common import CHART, home, refusals, text
+from pages._common import CHART, home, number_in_url, refusals, text
 
 KINDS = {
     "demo": "Loading the demonstration",
@@ -25,14 +27,13 @@ KINDS = {
 
 def job_in_url(kinds: Sequence[str]) -> Job | None:
     """Return the job the URL names, if it is of one of these kinds."""
-    job_id = st.query_params.get("job", "")
-    if not job_id.isdigit():
+    job_id = number_in_url("job")
+    if job_id is None:
         return None
-    with home().engine.connect() as con:
-        rows = jobs.newest(con, limit=200)
-        known = job_id in rows["id"].astype(str).tolist()
-        job = jobs.get(con, int(job_id)) if known else None
-    return job if job is not None and job.kind in kinds else None
+    with suppress(NotFound), home().engine.connect() as con:
+        job = jobs.get(con, job_id)
+        return job if job.kind in kinds else None
+    return None
 
 
 def show_running(kinds: Sequence[str] = tuple(KINDS)) -> bool:

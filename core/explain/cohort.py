@@ -14,7 +14,7 @@ import pandas as pd
 from core.errors import BadInput
 from core.explain.groups import group_actors, group_columns
 from core.explain.naming import fact_of, fact_words, in_words
-from core.logs.frames import actions, read_mapping
+from core.logs.frames import actions, drop_recut, read_mapping
 from core.schema import Column
 from core.store import cases, explanations
 from core.store.home import Home
@@ -134,7 +134,8 @@ def _members(home: Home, dataset_id: str, by: str) -> pd.DataFrame:
     if by not in accepted:
         raise BadInput(f"Cases cannot be grouped by '{by}'. Accepted: {', '.join(accepted)}.")
     with home.engine.connect() as con:
-        known = cases.queue(con, dataset_id, decided=by in BY_VERDICT)
+        queue = cases.queue(con, dataset_id, decided=by in BY_VERDICT)
+    known = drop_recut(home, dataset_id, queue)
     if by == ALL:
         known["group"] = ALL
     elif by in BY_VERDICT:

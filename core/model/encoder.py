@@ -13,8 +13,6 @@ from typing import Any, Final, Literal, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-import transformers
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     BertConfig,
@@ -25,12 +23,9 @@ from transformers import (
 
 from core.batch import PAD, Batch
 from core.errors import BadInput
-from core.model.files import read_json
+from core.model.loading import read_parts, read_weights
 from core.model.packed import packed_states, rolled_out
 from core.tokens import Tokenizer
-
-# A bar for one file of a few megabytes would land in the middle of the command line's output.
-transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 Layout = Literal["inline", "summed"]
 POSITIVE: Final = 1
@@ -186,12 +181,14 @@ class Encoder(nn.Module):
 
         Without a head it is the mean over the sequence's positions.
         """
-        inputs, _ = self._inputs(batch)
-        read = self.bert.bert(**inputs)
+        bert, lengths = self.bert.bert, self.cost(batch)
+        states = packed_states(bert, self._embedded(batch), lengths, opening=self.classifies)
         if self.classifies:
-            return cast(Tensor, read.pooler_output)
-        mask = inputs["attention_mask"][..., None]
-        return cast(Tensor, (read.last_hidden_state * mask).sum(1) / mask.sum(1))
+            return cast(Tensor, bert.pooler(states[:, None]))
+        (owner,) = self._on_device(np.repeat(np.arange(len(batch)), lengths))
+        (counts,) = self._on_device(lengths)
+        summed = states.new_zeros(len(batch), states.shape[1]).index_add(0, owner, states)
+        return summed / counts[:, None]
 
     def masked(
         self,
@@ -331,40 +328,3 @@ class Encoder(nn.Module):
             field, embeddings.token_type_embeddings.weight, bags, mode="sum"
         )
         return summed + types
-
-
-def read_parts(folder: Path) -> tuple[dict[str, Any], Tokenizer]:
-    """Read a model's ``config.json`` and tokenizer, and refuse them if they are not of one model.
-
-    Raises
-    ------
-    BadInput
-        If a file is missing or damaged, or weights and vocabulary do not belong together.
-    """
-    config = read_json(folder / "config.json")
-    tokenizer = Tokenizer.load(folder)
-    if config.get("vocabulary_digest") != tokenizer.digest:
-        raise BadInput(f"The weights in {folder} were made with another vocabulary.")
-    if not {"layout", "max_events"} <= set(config):
-        raise BadInput(f"{folder} is not a model of Spoor: its config.json names no layout.")
-    return config, tokenizer
-
-
-def read_weights(kind: Any, folder: Path) -> PreTrainedModel:
-    """Read the weights in `folder` as a stock model of `kind`.
-
-    Raises
-    ------
-    BadInput
-        If they are missing, damaged or not complete.
-    """
-    try:
-        model, loading = kind.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True
-        )
-    except (OSError, RuntimeError, ValueError, SafetensorError) as error:
-        raise BadInput(f"The model in {folder} cannot be loaded: {error}.") from error
-    if loading["missing_keys"]:
-        # Hugging Face would draw them at random, with a warning.
-        raise BadInput(f"The weights in {folder} lack {min(loading['missing_keys'])}.")
-    return cast(PreTrainedModel, model)

@@ -32,13 +32,8 @@ from core.batch import MASK, Batch
 from core.errors import BadInput
 from core.fields import MISSING
 from core.model.batching import BUDGET, by_length
-from core.model.encoder import (
-    ID2LABEL,
-    POSITIVE,
-    Encoder,
-    read_parts,
-    read_weights,
-)
+from core.model.encoder import ID2LABEL, POSITIVE, Encoder
+from core.model.loading import read_parts, read_weights
 from core.model.schemes import binary
 from core.model.windows import Ids, drawn, packed, phrase
 from core.tokens import Tokenizer

@@ -1,6 +1,8 @@
+import pandas as pd
 import pytest
 
 from core.explain.cohort import explain_cohort
+from core.review.deciding import decide
 from core.scoring.engine import Scorer
 from core.store import cases, jobs
 
@@ -36,3 +38,17 @@ def test_without_verdicts_there_are_no_schemes_to_compare(open_page):
     app = open_page("cohort")
     next(one for one in app.selectbox if one.label == "Cases, grouped by").select("scheme").run()
     assert any("No case is decided with a scheme yet" in one.value for one in app.info)
+
+
+def test_a_decided_case_whose_sequence_is_gone_is_left_out(seeded_home):
+    """A log that has grown may be cut differently since."""
+    with seeded_home.engine.connect() as con:
+        first, second = cases.queue(con, "small").head(2).to_dict("records")
+    for case in (first, second):
+        decide(seeded_home, int(case["id"]), "confirmed", analyst="eva")
+    file = seeded_home.dataset_dir("small") / "sequences.parquet"
+    there = pd.read_parquet(file)
+    there[there["sequence_id"] != first["sequence_id"]].to_parquet(file, index=False)
+    scorer = Scorer.load(seeded_home.model_dir("finetuned"))
+    (group,) = explain_cohort(seeded_home, scorer, "small", "decision")["groups"]
+    assert (group["group"], group["cases"], group["explained"]) == ("confirmed", 1, 1)
