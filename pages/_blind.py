@@ -11,9 +11,11 @@ from core.review.deciding import DECISIONS, covered_sequences
 from core.schema import Column
 from core.store.cases import Case
 from core.store.models import Model
-from pages._common import CHART, analyst, home, refusals, score_word, text
-from pages._decision import KEYS, Sitting, draw_onward, sitting
+from pages._common import CHART, analyst, home, refusals
+from pages._decision import KEYS, draw_onward
 from pages._evidence import draw_events
+from pages._sitting import Sitting, sitting
+from pages._words import score_word, text
 
 ASKED = {
     "events": ("Your first impression", "From the events alone. The score comes next, then why."),

@@ -1,30 +1,24 @@
 """The only bridge between the pages and core: home, analyst, jobs and the resident model."""
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import pandas as pd
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from core.charts.look import duration
 from core.errors import SpoorError
-from core.schema import scheme_words
 from core.settings import Settings
 from core.store import datasets, explanations, jobs
 from core.store.datasets import Dataset
-from core.store.home import Home, now, open_home
-from core.store.models import Model
+from core.store.home import Home, open_home
+from pages._words import text
 
 if TYPE_CHECKING:
     from core.scoring.engine import Scorer
 
-FAIRLY_SURE = 0.5  # of what a case is most like: a guess among seven kinds would mislead
 MOST_DIGITS = 18  # of a number in 64 bits
 CHART: dict[str, Any] = {"displayModeBar": False}
 
@@ -163,33 +157,3 @@ def _dataset_to_url() -> None:
 def open_case(case_id: int) -> NoReturn:
     """Go to a case."""
     st.switch_page("pages/case.py", query_params={"case": str(case_id)})
-
-
-def score_word(model: Model) -> str:
-    """Say what a model's number is: without labels it is no probability."""
-    return "unusualness" if model.kind == "unusualness" else "probability of abuse"
-
-
-def most_like(scheme: str | None, share: float | None) -> str:
-    """Say which kind of abuse a case is most like; nothing unless the model is fairly sure."""
-    if scheme is None or pd.isna(scheme) or share is None or not share >= FAIRLY_SURE:
-        return ""
-    return f"{scheme_words(scheme).lower()} ({100 * share:.0f} %)"
-
-
-def ago(moment: datetime | pd.Timestamp | None) -> str:
-    """Say how long ago a moment of the workbench's clock was."""
-    if moment is None or pd.isna(moment):
-        return "never"
-    seconds = (now() - pd.Timestamp(moment).to_pydatetime()).total_seconds()
-    return "just now" if seconds < 60 else f"{duration(seconds)} ago"
-
-
-def text(words: str) -> str:
-    """Return words from a log so that Markdown shows them as they are."""
-    return re.sub(r"([\\`*_{}\[\]<>#$~|:])", r"\\\1", words)
-
-
-def percent(part: float, whole: float) -> str:
-    """Say a share with one decimal."""
-    return f"{100 * part / whole:.1f} %" if whole else "0 %"

@@ -2,14 +2,7 @@
 
 Every case has buttons of its own: a button that was clicked keeps the focus, and Space or Enter
 would press it again on the next case, unseen. Skip is N, not Space, for the same reason.
-
-Analysts are faster than pages. Until a run of the page has ended, the buttons of the cases before
-it hear their keys, too: they must do nothing. And Streamlit may stop a callback for the next click
-wherever it uses Streamlit: so a callback does all it has to do before, and the page tells the URL.
 """
-
-import time
-from dataclasses import dataclass, field
 
 import pandas as pd
 import streamlit as st
@@ -20,63 +13,11 @@ from core.schema import SCHEMES
 from core.store import cases
 from core.store.cases import Case
 from core.store.impressions import LAST
-from pages._common import ago, analyst, home, most_like, number_in_url, text
+from pages._common import analyst, home
+from pages._sitting import Sitting, sitting
+from pages._words import ago, most_like, text
 
 KEYS = {"confirmed": "A", "legitimate": "X", "unclear": "U"}
-
-
-@dataclass
-class Sitting:
-    """Where an analyst is in the queue."""
-
-    shown: int | None = None  # case whose buttons count
-    stage: str = ""  # how much of it is shown
-    since: float = 0.0  # by the monotonic clock
-    left: int | None = None  # case that the URL names until the browser has heard of the next
-    following: int | None = None
-    moved: bool = False
-    skipped: list[int] = field(default_factory=list)
-
-    @property
-    def seconds(self) -> float:
-        """For how long the case has been in sight like that."""
-        return time.monotonic() - self.since
-
-    def show(self, case_id: int | None, stage: str) -> None:
-        """Let the buttons of a case count."""
-        if not self.shows(case_id, stage):
-            self.shown, self.stage, self.since = case_id, stage, time.monotonic()
-
-    def shows(self, case_id: int | None, stage: str) -> bool:
-        """Whether the buttons of a case at a stage count."""
-        return (self.shown, self.stage) == (case_id, stage)
-
-    def go(self, following: int | None) -> None:
-        """Leave the case for another, or for none."""
-        self.left, self.following, self.moved, self.shown = self.shown, following, True, None
-
-
-def sitting() -> Sitting:
-    """Return where this session's analyst is."""
-    known: Sitting | None = st.session_state.get("sitting")
-    if known is None:
-        aside = st.query_params.get("skipped", "").split(",")
-        known = Sitting(skipped=[int(part) for part in aside if part.isdecimal()])
-        st.session_state["sitting"] = known
-    return known
-
-
-def follow(where: Sitting) -> None:
-    """Bring the URL to where the analyst has gone."""
-    if where.moved and number_in_url("case") == where.left:
-        if where.following is None:
-            st.query_params.pop("case", None)
-        else:
-            st.query_params["case"] = str(where.following)
-    else:
-        where.moved = False
-    if where.skipped:
-        st.query_params["skipped"] = ",".join(map(str, where.skipped))
 
 
 def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:

@@ -14,8 +14,9 @@ from core.logs.frames import actions, read_mapping
 from core.logs.mapping import extra_columns
 from core.logs.trust import low_trust
 from core.schema import Column
-from pages._common import CHART, home, text
+from pages._common import CHART, home
 from pages._timeline import Explanation, event_names
+from pages._words import text
 
 MOST_ROWS = 12  # before the table scrolls
 PLACE, AFTER, MOVED = "@event", "@after", "@moved"  # no log's column is named so

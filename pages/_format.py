@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from core.logs.mapping import Format
-from pages._common import text
+from pages._words import text
 
 KINDS = {
     "fixed": "text in columns of a fixed width",

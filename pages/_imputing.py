@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.logs.proposal import Inspection
-from pages._common import text
+from pages._words import text
 
 WAYS = {"leave": "leave missing", "median": "the median", "item_median": "the item's median"}
 

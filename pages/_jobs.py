@@ -11,7 +11,8 @@ from core.errors import NotFound
 from core.store import jobs
 from core.store.home import now
 from core.store.jobs import Job
-from pages._common import CHART, home, number_in_url, refusals, text
+from pages._common import CHART, home, number_in_url, refusals
+from pages._words import text
 
 KINDS = {
     "demo": "Loading the demonstration",

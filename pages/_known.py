@@ -9,7 +9,8 @@ from core.model.units import count_schemes, told_apart
 from core.model.units import repeats as count_repeats
 from core.review.deciding import class_counts
 from core.store.datasets import Dataset
-from pages._common import home, text
+from pages._common import home
+from pages._words import text
 
 
 @st.cache_data(max_entries=8, show_spinner="Looking for sequences that repeat others ...")

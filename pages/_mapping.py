@@ -13,7 +13,8 @@ from core.logs.lengths import summarise
 from core.logs.mapping import MOST_EVENTS, ROLES, Kind, Mapping
 from core.logs.proposal import Inspection
 from core.logs.times import format_of, leads_with_day_or_month
-from pages._common import CHART, percent, text
+from pages._common import CHART
+from pages._words import percent, text
 
 ROLE_WORDS = {
     "actor": "Who acts",

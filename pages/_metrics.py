@@ -14,7 +14,8 @@ from core.govern.wording import (
     scheme_table,
     schemes,
 )
-from pages._common import CHART, text
+from pages._common import CHART
+from pages._words import text
 
 FEW = 5  # held-out units of a class; below that a figure says nothing
 

@@ -7,9 +7,10 @@ import streamlit as st
 from core.store import datasets
 from core.store.jobs import Job
 from core.store.models import Model
-from pages._common import enqueue, home, refusals, text
+from pages._common import enqueue, home, refusals
 from pages._jobs import KINDS
 from pages._quality import draw_quality, draw_rejected
+from pages._words import text
 
 LEFT = {
     "train": "It made no model; its curve is kept.",

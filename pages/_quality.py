@@ -8,7 +8,8 @@ import streamlit as st
 from core.charts import quality as charts
 from core.logs.frames import read_rejected
 from core.review.exporting import to_csv
-from pages._common import CHART, home, percent, text
+from pages._common import CHART, home
+from pages._words import percent, text
 
 MOST_REJECTED = 200  # rows on the page; the file holds all of them
 REJECTED = {

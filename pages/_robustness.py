@@ -5,7 +5,8 @@ import streamlit as st
 from core.charts import robustness
 from core.govern.wording import perturbation
 from core.store.models import Model
-from pages._common import CHART, enqueue, text
+from pages._common import CHART, enqueue
+from pages._words import text
 
 
 def draw_robustness(model: Model, logs: list[str]) -> None:

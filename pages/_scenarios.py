@@ -8,7 +8,8 @@ from core.store import scenarios
 from core.store.cases import Case
 from core.store.scenarios import Scenario
 from pages._bench import Bench
-from pages._common import ago, analyst, home, number_in_url, text
+from pages._common import analyst, home, number_in_url
+from pages._words import ago, text
 
 
 def scenario_in_url(case: Case, sequences: list[str]) -> Scenario | None:

@@ -8,9 +8,10 @@ import streamlit as st
 from core.charts.search import history, parallel
 from core.store import jobs, trainings
 from core.store.jobs import Job
-from pages._common import CHART, ago, enqueue, home, text
+from pages._common import CHART, enqueue, home
 from pages._outcome import ended_badly
 from pages._trainings import differing
+from pages._words import ago, text
 
 SAMPLERS = {
     "tpe": "learn from the trials before (TPE)",

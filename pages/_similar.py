@@ -15,7 +15,8 @@ from core.review.deciding import DECISIONS
 from core.schema import Column, scheme_words
 from core.store import runs
 from core.store.cases import Case
-from pages._common import CHART, home, open_case, scorer, text
+from pages._common import CHART, home, open_case, scorer
+from pages._words import text
 from pages._working import Work, draw_state, look
 
 WAITING = "waiting"

@@ -7,7 +7,8 @@ import streamlit as st
 from core.errors import BadInput
 from core.logs.mapping import Mapping, parse_mapping
 from core.logs.templates import FOLDER, Template, fitting, read_templates, save_template
-from pages._common import home, refusals, text
+from pages._common import home, refusals
+from pages._words import text
 
 
 def choose_template(path: str, columns: list[str]) -> Template | None:

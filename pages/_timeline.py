@@ -9,7 +9,8 @@ from core.charts import attribution
 from core.charts.look import duration, plain, signed
 from core.charts.timeline import timeline
 from core.schema import Column
-from pages._common import CHART, text
+from pages._common import CHART
+from pages._words import text
 from pages._working import Work
 
 ABUSE = ("towards abuse", "towards normal")

@@ -9,7 +9,8 @@ import streamlit as st
 from core.charts.look import duration
 from core.charts.trainings import measured, overlay
 from core.store import trainings
-from pages._common import CHART, ago, home
+from pages._common import CHART, home
+from pages._words import ago
 
 ENDED = {
     "running": "running",

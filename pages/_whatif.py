@@ -19,9 +19,10 @@ from core.schema import Column
 from core.store.cases import Case
 from core.store.models import Model
 from pages._bench import Bench
-from pages._common import CHART, events_held, home, scorer, text
+from pages._common import CHART, events_held, home, scorer
 from pages._scenarios import draw_scenarios, scenario_in_url
 from pages._timeline import ABUSE, UNUSUALNESS, Explanation
+from pages._words import text
 
 if TYPE_CHECKING:
     from core.explain.counterfactual import Answer, Counterfactual

@@ -14,7 +14,8 @@ import streamlit as st
 
 from core.errors import SpoorError
 from core.store.home import Home
-from pages._common import events_held, explained, home, scorer, text
+from pages._common import events_held, explained, home, scorer
+from pages._words import text
 
 if TYPE_CHECKING:
     from core.scoring.engine import Scorer

@@ -11,17 +11,8 @@ from core.store import cases, datasets, models, runs, verdicts
 from core.store.cases import Case
 from core.store.impressions import LAST
 from pages._blind import draw_staged
-from pages._common import (
-    analyst,
-    begin,
-    events_held,
-    home,
-    number_in_url,
-    refusals,
-    score_word,
-    text,
-)
-from pages._decision import draw_decision, draw_undo, follow, sitting
+from pages._common import analyst, begin, events_held, home, number_in_url, refusals
+from pages._decision import draw_decision, draw_undo
 from pages._evidence import (
     draw_events,
     draw_history,
@@ -31,8 +22,10 @@ from pages._evidence import (
 )
 from pages._scenarios import scenario_in_url
 from pages._similar import draw_similar
+from pages._sitting import follow, sitting
 from pages._timeline import draw_timeline
 from pages._whatif import draw_whatif
+from pages._words import score_word, text
 from pages._working import draw_state, look
 
 

@@ -11,8 +11,9 @@ from core.explain.groups import group_columns
 from core.review import policy
 from core.store import models
 from core.store.runs import Run
-from pages._common import CHART, begin, choose_dataset, enqueue, home, refusals, text
+from pages._common import CHART, begin, choose_dataset, enqueue, home, refusals
 from pages._jobs import show_running
+from pages._words import text
 
 BY = {ALL: "all cases that wait", "decision": "what was decided", "scheme": "scheme"}
 NAMES = {

@@ -9,10 +9,11 @@ from core.logs.over_time import actions_over_time as count_actions
 from core.logs.proposal import inspect_log
 from core.store import datasets, labels, models
 from core.store.datasets import Dataset
-from pages._common import CHART, begin, choose_dataset, enqueue, home, refusals, text
+from pages._common import CHART, begin, choose_dataset, enqueue, home, refusals
 from pages._jobs import show_running
 from pages._quality import draw_quality, draw_rejected
 from pages._uploads import keep_upload
+from pages._words import text
 
 
 def draw_pictures(dataset: Dataset) -> None:

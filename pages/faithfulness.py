@@ -9,8 +9,9 @@ from core.charts import faithfulness as charts
 from core.explain.naming import METHOD_WORDS
 from core.review import policy
 from core.store import jobs
-from pages._common import CHART, ago, begin, choose_dataset, enqueue, home, text
+from pages._common import CHART, begin, choose_dataset, enqueue, home
 from pages._jobs import job_in_url, show_running
+from pages._words import ago, text
 
 KIND = "faithfulness"
 COLUMNS: dict[str, Any] = {

@@ -10,7 +10,7 @@ from core.errors import BadInput
 from core.logs.mapping import Format, parse_mapping
 from core.logs.proposal import Inspection, inspect_log
 from core.store import models
-from pages._common import begin, enqueue, home, refusals, text
+from pages._common import begin, enqueue, home, refusals
 from pages._format import describe_format, edit_format
 from pages._imputing import offer_imputing, offer_masking
 from pages._jobs import job_in_url, show_running
@@ -20,6 +20,7 @@ from pages._quality import draw_first_rejected, draw_quality
 from pages._target import choose_target
 from pages._templates import choose_template, keep_template
 from pages._uploads import keep_upload, say_gone
+from pages._words import text
 
 PREVIEW: dict[str, Any] = {
     "actor_id": "who",

@@ -8,11 +8,12 @@ import streamlit as st
 from core.review import policy
 from core.store import datasets, models
 from core.store.models import Model
-from pages._common import ago, analyst, begin, enqueue, home, refusals, score_word, text
+from pages._common import analyst, begin, enqueue, home, refusals
 from pages._engine import draw_engine
 from pages._jobs import show_running
 from pages._metrics import draw_judgement, held_out, too_few
 from pages._robustness import draw_robustness
+from pages._words import ago, score_word, text
 
 SHOWN = {"roc_auc": "ROC-AUC", "average_precision": "Average precision", "f1": "F1"}
 

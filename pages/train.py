@@ -7,13 +7,14 @@ from core.model.units import MIN_LABELS
 from core.review import policy
 from core.store import jobs, models
 from core.store.jobs import Job
-from pages._common import CHART, ago, begin, choose_dataset, enqueue, home, refusals, text
+from pages._common import CHART, begin, choose_dataset, enqueue, home, refusals
 from pages._jobs import show_running
 from pages._known import draw_known
 from pages._metrics import held_out, reports_of
 from pages._outcome import ended_badly
 from pages._search import draw_search
 from pages._trainings import draw_trainings
+from pages._words import ago, text
 
 BACKBONES = ["behaviour-small", "behaviour-base"]
 

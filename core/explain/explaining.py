@@ -128,7 +128,7 @@ def _explain(
     usual = np.asarray(read_json(home.model_dir(scorer.model_id) / "usual.json")["share"])
     with home.engine.connect() as con:
         accepted = datasets.get(con, dataset_id).accepted
-    batches = _read(home, scorer, dataset_id, sequence_ids)
+    batches = read_each(home, scorer, dataset_id, sequence_ids)
     attributions = attribute_many(scorer, batches, told=told)
     found = [
         describe(batch, attribution, tokenizer, usual)
@@ -159,8 +159,18 @@ def describe(
     return Explanation(attribution.score, attribution.base_value, profile, events, why, *how)
 
 
-def _read(home: Home, scorer: Scorer, dataset_id: str, sequence_ids: Sequence[str]) -> list[Batch]:
-    """Return the sequences one by one, in the order of the ids."""
+def read_each(
+    home: Home, scorer: Scorer, dataset_id: str, sequence_ids: Sequence[str]
+) -> list[Batch]:
+    """Return sequences as the model reads them, one by one, in the order of the ids.
+
+    Raises
+    ------
+    NotFound
+        If the data set has no such sequence.
+    BadInput
+        If the model does not know the log.
+    """
     sequences = read_sequences(home, dataset_id)
     some = sequences[sequences[Column.SEQUENCE].isin(sequence_ids)]
     rows = {one: row for row, one in enumerate(some[Column.SEQUENCE])}

@@ -19,14 +19,14 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.explain.coalitions import Floats
 from core.explain.comparing import SHARES, STAGES, Measured, compare
+from core.explain.explaining import read_each
 from core.explain.methods import METHODS, Hiding, check_defined
 from core.explain.naming import METHOD_WORDS
-from core.logs.frames import actions, drop_recut, read_events, read_mapping, read_sequences
+from core.logs.frames import drop_recut
 from core.schema import Column
 from core.scoring.engine import Scorer
 from core.store import cases as stored_cases
 from core.store.home import Home
-from core.tokens import check_known
 
 CASES: Final = 10
 MOST_CASES: Final = 50
@@ -184,10 +184,4 @@ def _flagged(home: Home, scorer: Scorer, dataset_id: str, cases: int) -> list[Ba
             f"No flagged case of '{dataset_id}' waits: score it, or lower the threshold."
         )
     chosen = np.random.default_rng(0).permutation(flagged)[:cases].tolist()
-    sequences = read_sequences(home, dataset_id)
-    some = sequences[sequences[Column.SEQUENCE].isin(chosen)]
-    events = read_events(home, dataset_id, sequences=chosen)
-    mapping, names = read_mapping(home, dataset_id), actions(home, dataset_id)
-    check_known(scorer.encoder.tokenizer, mapping, names, events.iloc[:0], scorer.model_id)
-    batch = scorer.encoder.tokenizer.encode(events, some)
-    return [batch.take([row]) for row in range(len(batch))]
+    return read_each(home, scorer, dataset_id, chosen)

@@ -24,9 +24,9 @@ from core.errors import BadInput
 from core.explain.coalitions import Floats
 from core.explain.dividing import adding_up
 from core.explain.players import POSITIONS, Groups, Hidden, without
-from core.explain.shapley import MOST_TOKENS, Attribution, attribute
+from core.explain.shapley import Attribution, attribute, score_hidden
 from core.model.batching import BUDGET
-from core.model.encoder import POSITIVE, Encoder
+from core.model.encoder import Encoder
 from core.model.inference import of_abuse
 from core.model.text import TextEncoder
 from core.scoring.engine import Scorer
@@ -52,13 +52,8 @@ class Hiding:
     def scores(self, hidden: Hidden) -> Floats:
         """Return the scores, (C,), with the tokens of each row of `hidden`, (C, T), hidden."""
         self.evaluations += len(hidden)
-        rows = max(1, MOST_TOKENS // len(self.batch.ids))
-        parts = []
-        for start in range(0, len(hidden), rows):
-            some = hidden[start : start + rows]
-            versions = joined([self.batch] * len(some)).hidden(some.ravel())
-            parts.append(self.scorer.predict_proba(versions)[:, POSITIVE])
-        return np.concatenate(parts).astype(np.float64)
+        (found,) = score_hidden(self.scorer, [(self.batch, hidden)])
+        return found
 
     def ends(self) -> tuple[float, float]:
         """Return the scores with everything hidden, and with nothing."""

@@ -115,7 +115,7 @@ def _in_step(scorer: Scorer, batches: Sequence[Batch], work: list[Steps]) -> lis
     evaluations = np.zeros(len(work), dtype=np.int64)
     while asked:
         numbers = list(asked)
-        scores = _score(scorer, [(batches[number], asked[number]) for number in numbers])
+        scores = score_hidden(scorer, [(batches[number], asked[number]) for number in numbers])
         asked_now, asked = asked, {}
         for number, answer in zip(numbers, scores, strict=True):
             evaluations[number] += len(asked_now[number])
@@ -128,8 +128,11 @@ def _in_step(scorer: Scorer, batches: Sequence[Batch], work: list[Steps]) -> lis
     ]
 
 
-def _score(scorer: Scorer, asked: list[tuple[Batch, Hidden]]) -> list[Floats]:
-    """Return the scores of each sequence's coalitions, as many in one call as memory allows."""
+def score_hidden(scorer: Scorer, asked: Sequence[tuple[Batch, Hidden]]) -> list[Floats]:
+    """Return the scores of sequences with tokens hidden, as many in one call as memory allows.
+
+    Of each one sequence in `asked` the tokens of each row, (C, T), are hidden: its scores are (C,).
+    """
     counts = [len(hidden) for _, hidden in asked]
     scores: list[Floats] = []
     piece: list[Batch] = []
