@@ -10,7 +10,7 @@ On the demonstration log with the starter model, whose size is that of the defau
 against many permutations (and what these are worth: the correlation of two halves of them).
 `rivals`: ways to estimate from equally many evaluations. `speed`: seconds until the first estimate,
 all events and all tokens are there. `queue`: evaluations per second across cases, case by case, and
-one coalition at a time, interleaved.
+one coalition at a time, interleaved. `whatif`: milliseconds until an edited sequence has its score.
 """
 
 import argparse
@@ -27,10 +27,12 @@ import numpy.typing as npt
 from core.batch import Batch, joined
 from core.demo import NAME
 from core.explain.coalitions import draw, every_coalition, exact_values, fitted_values
+from core.explain.edits import Edits
 from core.explain.players import Players, players_of
 from core.explain.sampling import PER_PLAYER, alike, sampled
 from core.explain.shapley import attribute, attribute_many
 from core.explain.surrogate import sampled_values
+from core.explain.whatif import Experiment
 from core.logs.frames import read_events, read_sequences
 from core.model.encoder import POSITIVE
 from core.scoring.cases import read_scores
@@ -93,8 +95,8 @@ def play(
         return ended.value
 
 
-def sequences(home: Home, scorer: Scorer, events: tuple[int, int], count: int) -> list[Batch]:
-    """Return the `count` highest scored sequences with so many events."""
+def highest(home: Home, events: tuple[int, int], count: int) -> list[str]:
+    """Return the ids of the `count` highest scored sequences with so many events."""
     with home.engine.connect() as con:
         run = runs.newest(con, NAME)
     if run is None:
@@ -102,9 +104,17 @@ def sequences(home: Home, scorer: Scorer, events: tuple[int, int], count: int) -
     known = read_sequences(home, NAME)
     score = read_scores(home, run.id).set_index("sequence_id")["score"]
     some = known[known["events"].between(*events)]
-    some = some.assign(score=some["sequence_id"].map(score)).nlargest(count, "score")
-    some = known[known["sequence_id"].isin(some["sequence_id"])]  # in the order of the events
-    found = read_events(home, NAME, sequences=some["sequence_id"].tolist())
+    scored = some.assign(score=some["sequence_id"].map(score))
+    ids: list[str] = scored.nlargest(count, "score")["sequence_id"].tolist()
+    return ids
+
+
+def sequences(home: Home, scorer: Scorer, events: tuple[int, int], count: int) -> list[Batch]:
+    """Return these sequences as tokens."""
+    ids = highest(home, events, count)
+    known = read_sequences(home, NAME)
+    some = known[known["sequence_id"].isin(ids)]  # in the order of the events
+    found = read_events(home, NAME, sequences=ids)
     batch = scorer.encoder.tokenizer.encode(found, some)
     return [batch.take([row]) for row in range(len(batch))]
 
@@ -262,6 +272,22 @@ def measure_speed(home: Home, scorer: Scorer, count: int, rounds: int) -> None:
     )
 
 
+def measure_whatif(home: Home, scorer: Scorer, count: int, rounds: int) -> None:
+    """Print how long a sequence of about 50 events takes to be scored without one of them."""
+    taken = []
+    for sequence_id in highest(home, (46, 54), count):
+        experiment = Experiment.read(home, scorer, NAME, sequence_id)
+        experiment.run(Edits(delete=[0]))  # what is made once is no edit's time
+        for event in range(1, 1 + 5 * rounds):
+            started = time.perf_counter()
+            experiment.run(Edits(delete=[event]))
+            taken.append(1000 * (time.perf_counter() - started))
+    print(
+        f"what-if: an event less is scored in {statistics.median(taken):.0f} ms (fastest "
+        f"{min(taken):.0f}, 95 % within {np.quantile(taken, 0.95):.0f}); {len(taken)} edits"
+    )
+
+
 def measure_seeds(home: Home, scorer: Scorer, count: int) -> None:
     """Print the rank correlation of two seeds at the default budget, at about 50 events."""
     found = []
@@ -306,7 +332,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    known = ("exact", "rivals", "long", "seeds", "speed", "queue")
+    known = ("exact", "rivals", "long", "seeds", "speed", "queue", "whatif")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--parts", nargs="+", default=list(known), choices=known)
     parser.add_argument("--sequences", type=int, default=100, help="of 12 players")
@@ -323,14 +349,16 @@ def main() -> None:
             measure_exact(games)
         if "rivals" in asked.parts:
             measure_rivals(games)
-    if "long" in asked.parts:
-        measure_long(home, scorer, asked.long, asked.permutations)
-    if "seeds" in asked.parts:
-        measure_seeds(home, scorer, asked.long)
-    if "speed" in asked.parts:
-        measure_speed(home, scorer, asked.long, asked.rounds)
-    if "queue" in asked.parts:
-        measure_queue(home, scorer, asked.cases, asked.rounds)
+    parts = {
+        "long": lambda: measure_long(home, scorer, asked.long, asked.permutations),
+        "seeds": lambda: measure_seeds(home, scorer, asked.long),
+        "speed": lambda: measure_speed(home, scorer, asked.long, asked.rounds),
+        "queue": lambda: measure_queue(home, scorer, asked.cases, asked.rounds),
+        "whatif": lambda: measure_whatif(home, scorer, asked.long, asked.rounds),
+    }
+    for name, measure in parts.items():
+        if name in asked.parts:
+            measure()
 
 
 if __name__ == "__main__":

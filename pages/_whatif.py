@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from core.charts.look import signed
-from core.charts.timeline import timeline
 from core.errors import SpoorError
 from core.explain.edit_table import PLACE, as_table, from_table
 from core.explain.edits import Edits, editable_columns
@@ -19,14 +17,16 @@ from core.schema import Column
 from core.store.cases import Case
 from core.store.models import Model
 from pages._bench import Bench
-from pages._common import CHART, events_held, home, scorer
+from pages._change import draw_change, draw_score
+from pages._clearing import draw_clearing, searched
+from pages._common import events_held, home, scorer
 from pages._scenarios import draw_scenarios, scenario_in_url
-from pages._timeline import ABUSE, UNUSUALNESS, Explanation
+from pages._timeline import Explanation
 from pages._words import text
 
 if TYPE_CHECKING:
-    from core.explain.counterfactual import Answer, Counterfactual
-    from core.explain.whatif import Experiment, WhatIf
+    from core.explain.counterfactual import Counterfactual
+    from core.explain.whatif import Experiment
 
 MOST_ROWS = 12  # before the table scrolls
 
@@ -42,23 +42,6 @@ def _experiment(
     with home().engine.connect() as con:
         dataset_id = runs.get(con, run_id).dataset_id
     return Experiment.read(home(), scorer(model_id), dataset_id, sequence_id)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _explained(_experiment: "Experiment", key: str, edits: str, _found: "WhatIf") -> Explanation:
-    from core.explain.whatif import explain
-
-    return explain(_experiment, _found).to_dict()
-
-
-@st.cache_data(max_entries=64, show_spinner="Trying what would clear it ...")
-def _searched(
-    _experiment: "Experiment", key: str, threshold: float, _why: Explanation | None
-) -> "Counterfactual":
-    from core.explain.counterfactual import find_counterfactual
-
-    values = None if _why is None else [part["value"] for part in _why["events"]]
-    return find_counterfactual(_experiment, threshold, attribution=values)
 
 
 @st.fragment
@@ -89,26 +72,23 @@ def draw_whatif(
         bench.take(edited)
     _draw_steps(bench, key)
     path = (str(home().path), model.id, case.run_id, sequence_id, held)
+
+    def search() -> "Counterfactual":
+        return searched(_experiment(*path), str(path), threshold, why)
+
     try:
         if bench.edits:
             experiment = _experiment(*path)
             found = experiment.run(bench.edits)
             with top:
-                _draw_score(found.before, found.score, threshold)
+                draw_score(found.before, found.score, threshold)
             if found.warnings:
                 st.warning("  \n".join(map(text, found.warnings)), icon=":material/warning:")
-            _draw_change(experiment, str(path), found, bench.edits, why, model)
+            draw_change(experiment, str(path), found, bench.edits, why, model)
         else:
             with top:
-                _draw_score(score, score, threshold)
-        if bench.searched:
-            answer = _searched(_experiment(*path), str(path), threshold, why)
-            _draw_search(bench, len(events), answer)
-        else:
-            st.button(
-                "Find what would clear it", key=f"whatif-search-{sequence_id}",
-                icon=":material/manage_search:", on_click=_on_search, args=(bench,),
-            )  # fmt: skip
+                draw_score(score, score, threshold)
+        draw_clearing(bench, sequence_id, len(events), search)
     except SpoorError as error:
         with top:
             st.warning(text(str(error)), icon=":material/block:")
@@ -167,84 +147,3 @@ def _draw_steps(bench: Bench, key: str) -> None:
             "Reset", key=f"whatif-reset-{key}", on_click=bench.open, args=(Edits(),),
             disabled=not bench.edits,
         )  # fmt: skip
-
-
-def _on_search(bench: Bench) -> None:
-    bench.searched = True
-
-
-def _draw_score(before: float, now: float, threshold: float) -> None:
-    passes, passed = now < threshold, before < threshold
-    number, was, word = st.columns([1, 1, 3], vertical_alignment="top")
-    moved = now - before
-    colour: Any = "orange" if moved > 0 else "violet"
-    delta = signed(moved) if moved else "no change"
-    number.metric("Score now", f"{now:.3f}", delta, delta_color=colour if moved else "gray")
-    was.metric("Before", f"{before:.3f}")
-    if passes == passed:
-        said = "It passes" if passes else "It is flagged"
-    else:
-        said = "It would pass" if passes else "It would be flagged"
-    side = "below" if passes else "at or above"
-    word.markdown(f"**{said}**: {side} the threshold of {threshold:.3f}.")
-
-
-def _draw_change(
-    experiment: "Experiment",
-    key: str,
-    found: "WhatIf",
-    edits: Edits,
-    why: Explanation | None,
-    model: Model,
-) -> None:
-    """Draw the edited sequence, coloured by what moves its score now, and the reasons' change."""
-    from core.explain.reasons import Reason
-    from core.explain.whatif import changed_reasons, frozen_facts
-
-    place = st.empty()
-    by_time = bool(found.events[Column.TIME].notna().all())
-    poles = UNUSUALNESS if model.kind == "unusualness" else ABUSE
-    grey = timeline(found.events, by_time=by_time)
-    place.plotly_chart(grey, key="whatif-grey", config=CHART, alt="Timeline of the edited events")
-    with st.spinner("Working out why ..."):
-        now = _explained(experiment, key, edits.model_dump_json(), found)
-    values = [part["value"] for part in now["events"]]
-    coloured = timeline(found.events, by_time=by_time, values=values, poles=poles)
-    place.plotly_chart(coloured, key="whatif-why", config=CHART, alt="Timeline, edited")
-    if why is not None:
-        both = ([Reason(**reason) for reason in one["reasons"]] for one in (why, now))
-        st.markdown("**What says so now, and what said so before**")
-        lines = [_reason(one.text, one.before, one.after) for one in changed_reasons(*both)[:6]]
-        st.markdown("  \n".join(lines))
-    with st.popover("Facts that stay as they were", type="tertiary"):
-        st.caption(
-            "What others did is not changed by editing one actor's events. These facts stay; for "
-            "an item or device that is new here they come from its nearest event in the log:"
-        )
-        facts = frozen_facts(experiment.mapping, experiment.actions)
-        st.caption("  \n".join(map(text, facts)) or "none in this log")
-
-
-def _reason(said: str, before: float | None, after: float | None) -> str:
-    value = (after or 0.0) - (before or 0.0)
-    colour, arrow = ("orange", "▲") if value > 0 else ("violet", "▼")
-    numbers = " → ".join("–" if one is None else signed(one) for one in (before, after))
-    return f":{colour}[{arrow}] {numbers} {text(said)}"
-
-
-def _draw_search(bench: Bench, events: int, found: "Counterfactual") -> None:
-    """Say what would clear the case and what alone keeps it flagged; offer to try it."""
-    from core.explain.counterfactual import as_edits
-
-    if found.without is None or found.alone is None:
-        st.markdown("It passes already: there is nothing to clear.")
-        return
-
-    def offer(answer: "Answer", edits: Edits, name: str) -> None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(text(answer.words))
-            if answer.events is not None and edits != bench.edits:
-                st.button("Try it", key=f"whatif-{name}", on_click=bench.open, args=(edits,))
-
-    offer(found.without, as_edits(found.without, events), "without")
-    offer(found.alone, as_edits(found.alone, events, alone=True), "alone")
