@@ -14,7 +14,7 @@ from core.store.models import Model
 from pages._common import CHART, analyst, home, refusals
 from pages._decision import KEYS, draw_onward
 from pages._evidence import draw_events
-from pages._sitting import Sitting, sitting
+from pages._sitting import LEFT, Sitting, sitting
 from pages._words import score_word, text
 
 ASKED = {
@@ -124,4 +124,4 @@ def _on_impression(where: Sitting, case_id: int, stage: str, decision: str) -> N
     except SpoorError as error:
         st.toast(text(str(error)), icon=":material/block:")
     else:
-        where.shown = None  # until more of it is
+        where.stage = LEFT  # until more of it is shown

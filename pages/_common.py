@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -152,8 +152,3 @@ def choose_dataset() -> Dataset:
 
 def _dataset_to_url() -> None:
     st.query_params["dataset"] = str(st.session_state["dataset"])
-
-
-def open_case(case_id: int) -> NoReturn:
-    """Go to a case."""
-    st.switch_page("pages/case.py", query_params={"case": str(case_id)})

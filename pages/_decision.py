@@ -65,7 +65,7 @@ def draw_onward(case: Case, stage: str, label: str) -> None:
         key=f"skip-{case.id}",
         shortcut="N",
         on_click=_on_skip,
-        args=(sitting(), case.id, case.dataset_id),
+        args=(sitting(), case.id, stage, case.dataset_id),
         width="stretch",
     )
     draw_undo(case.id, stage)
@@ -80,7 +80,7 @@ def draw_undo(case_id: int | None = None, stage: str = "") -> None:
         key=f"undo-{case_id}",
         shortcut="Backspace",
         on_click=_on_undo,
-        args=(where, case_id),
+        args=(where, case_id, stage),
         width="stretch",
     )
 
@@ -107,9 +107,9 @@ def _on_verdict(where: Sitting, case_id: int, decision: str) -> None:
         st.toast(f"{DECISIONS[decision]}. Backspace takes it back.", icon=":material/check:")
 
 
-def _on_skip(where: Sitting, case_id: int, dataset_id: str) -> None:
+def _on_skip(where: Sitting, case_id: int, stage: str, dataset_id: str) -> None:
     """Put a case aside and open the next one; after the last, begin again."""
-    if where.shown != case_id:
+    if not where.shows(case_id, stage):
         return
     with home().engine.connect() as con:
         where.skipped.append(case_id)
@@ -123,8 +123,8 @@ def _on_skip(where: Sitting, case_id: int, dataset_id: str) -> None:
         where.go(following)
 
 
-def _on_undo(where: Sitting, case_id: int | None) -> None:
-    if where.shown != case_id:
+def _on_undo(where: Sitting, case_id: int | None, stage: str) -> None:
+    if not where.shows(case_id, stage):
         return
     try:
         where.go(undo(home(), analyst(st.session_state.to_dict())))

@@ -13,9 +13,10 @@ from core.explain.aligning import Pair, align, alike
 from core.logs.frames import read_events
 from core.review.deciding import DECISIONS
 from core.schema import Column, scheme_words
-from core.store import runs
+from core.store import queues, runs
 from core.store.cases import Case
-from pages._common import CHART, home, open_case, scorer
+from pages._common import CHART, home, scorer
+from pages._sitting import open_case
 from pages._words import text
 from pages._working import Work, draw_state, look
 
@@ -48,6 +49,9 @@ def draw_similar(case: Case, events: pd.DataFrame, work: Work) -> None:
     except SpoorError as error:
         st.warning(f"Similar cases cannot be found: {text(str(error))}")
         return
+    with home().engine.connect() as con:
+        if queues.is_blind(con, case.dataset_id):  # what waits is to be seen without its score
+            found = found.dropna(subset="decision").reset_index(drop=True)
     if found.empty:
         st.info("There is no other case in this data set to compare with yet.")
         return

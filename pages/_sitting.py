@@ -7,10 +7,14 @@ wherever it uses Streamlit: so a callback does all it has to do before, and the 
 
 import time
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import streamlit as st
 
 from pages._common import number_in_url
+
+HEARD = 10.0  # seconds in which a browser hears of the next case, even a busy one
+LEFT = "left"  # stage of a case whose buttons count no more
 
 
 @dataclass
@@ -22,7 +26,7 @@ class Sitting:
     since: float = 0.0  # by the monotonic clock
     left: int | None = None  # case that the URL names until the browser has heard of the next
     following: int | None = None
-    moved: bool = False
+    until: float = 0.0  # by the monotonic clock: how long the browser may need to hear of it
     skipped: list[int] = field(default_factory=list)
 
     @property
@@ -41,7 +45,8 @@ class Sitting:
 
     def go(self, following: int | None) -> None:
         """Leave the case for another, or for none."""
-        self.left, self.following, self.moved, self.shown = self.shown, following, True, None
+        self.left, self.following, self.until = self.shown, following, time.monotonic() + HEARD
+        self.shown, self.stage = None, LEFT
 
 
 def sitting() -> Sitting:
@@ -56,12 +61,18 @@ def sitting() -> Sitting:
 
 def follow(where: Sitting) -> None:
     """Bring the URL to where the analyst has gone."""
-    if where.moved and number_in_url("case") == where.left:
+    if time.monotonic() < where.until and number_in_url("case") in (None, where.left):
         if where.following is None:
             st.query_params.pop("case", None)
         else:
             st.query_params["case"] = str(where.following)
     else:
-        where.moved = False
+        where.until = 0.0
     if where.skipped:
         st.query_params["skipped"] = ",".join(map(str, where.skipped))
+
+
+def open_case(case_id: int) -> NoReturn:
+    """Go to a case."""
+    sitting().until = 0.0  # whatever came next: this one was asked for
+    st.switch_page("pages/case.py", query_params={"case": str(case_id)})

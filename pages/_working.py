@@ -7,6 +7,7 @@ and draws again when more is known.
 
 import threading
 import time
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from core.scoring.engine import Scorer
 
 LOOK = 0.3  # seconds between two looks at what became known
+RETRY = 20.0  # seconds after which what went wrong is tried again
 PATIENCE = 3.0  # seconds nobody looked: whoever asked has gone on to another case
 
 
@@ -40,9 +42,11 @@ class Work:
     estimate: list[float] | None = None  # value of each event, as far as known
     prefixes: dict[str, Any] = field(default_factory=dict)  # as `PrefixScores.to_dict` makes it
     error: Exception | None = None
+    failed: float = 0.0  # when, by the monotonic clock
     steps: int = 0  # how often more became known
     _looked: float = 0.0
     _thread: threading.Thread | None = None
+    _starting: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def done(self) -> bool:
@@ -52,9 +56,15 @@ class Work:
     def go_on(self, home: Home, scorer: "Scorer") -> None:
         """Work on, or begin, for whoever looks now."""
         self._looked = time.monotonic()
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, args=(home, scorer), daemon=True)
-            self._thread.start()
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, args=(home, scorer), daemon=True)
+                self._thread.start()
+
+    def fail(self, error: Exception) -> None:
+        """Keep what went wrong, for whoever looks."""
+        self.error, self.failed = error, time.monotonic()
+        self.steps += 1
 
     def _run(self, home: Home, scorer: "Scorer") -> None:
         from core.explain.explaining import explain_sequence
@@ -72,8 +82,7 @@ class Work:
         except _NobodyLooks:
             pass
         except Exception as error:  # whatever it is, the page says so: nobody else would hear of it
-            self.error = error
-            self.steps += 1
+            self.fail(error)
 
     def _tell(self, values: Any) -> None:
         self.estimate = values[1:].tolist()  # the profile comes first
@@ -85,19 +94,21 @@ class Work:
 
 
 def look(model_id: str, dataset_id: str, sequence_id: str, threshold: float) -> Work:
-    """Return what is known of a sequence's score; the page runs again when there is more."""
+    """Return what is known of a sequence's score by now; the page runs again when there is more."""
     key = (model_id, dataset_id, sequence_id, threshold)
     work = _work(str(home().path), events_held(dataset_id), key)
+    if work.error is not None and time.monotonic() - work.failed > RETRY:
+        work.error = None
     if not work.done:
         seen = work.steps
         work.why = work.why or explained(model_id, dataset_id, sequence_id)
         try:
             work.go_on(home(), scorer(model_id))
         except SpoorError as error:
-            work.error = error
+            work.fail(error)
         else:
             _look_again(work, seen)
-    return work
+    return copy(work)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -107,19 +118,18 @@ def _work(path: str, held: int, key: tuple[str, str, str, float]) -> Work:
 
 @st.fragment(run_every=LOOK)
 def _look_again(work: Work, seen: int) -> None:
-    work.go_on(home(), scorer(work.model_id))
     if work.steps > seen:
         st.rerun()
+    work.go_on(home(), scorer(work.model_id))
 
 
 def draw_state(work: Work) -> None:
-    """Say what is still to come, or why it cannot be had: this time, the next look tries again."""
-    error, work.error = work.error, None
-    if isinstance(error, SpoorError):
+    """Say what is still to come, or why it cannot be had."""
+    if isinstance(work.error, SpoorError):
         missing = "No explanation" if work.why is None else "No score after each event"
-        st.warning(f"{missing}: {text(str(error))}")
-    elif error is not None:
-        raise error
+        st.warning(f"{missing}: {text(str(work.error))}")
+    elif work.error is not None:
+        raise work.error
     elif work.why is None:
         st.caption(":material/hourglass_top: Working out why: some seconds, the first time.")
     elif not work.prefixes:

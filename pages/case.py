@@ -1,5 +1,7 @@
 """Case: what happened here, and is it abuse."""
 
+import time
+
 import pandas as pd
 import streamlit as st
 
@@ -66,6 +68,8 @@ if case is None:
     draw_undo()
     st.stop()
 
+if number_in_url("case") is None:
+    st.query_params["case"] = str(case.id)  # for links, and for keys: they count on the case named
 with home().engine.connect() as con:
     model = models.get(con, runs.get(con, case.run_id).model_id)
     threshold = models.threshold(con, model.id)
@@ -127,6 +131,8 @@ with main:
     how = {"by_time": axis == "Real time", "unusualness": model.kind == "unusualness"}
     work = look(model.id, case.dataset_id, chosen, threshold)
     why = work.why
+    if why is None:
+        sitting().since = time.monotonic()  # it is looked at from when its explanation is there
     draw_timeline(events, work, **how)
     if why is not None:
         draw_reasons(why)

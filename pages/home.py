@@ -4,8 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from core.store import audit, cases, datasets, jobs, models
-from pages._common import analyst, begin, enqueue, home, open_case
+from pages._common import analyst, begin, enqueue, home
 from pages._jobs import KINDS, show_running
+from pages._sitting import open_case
 from pages._words import ago, text
 
 DONE = {

@@ -13,8 +13,9 @@ from core.store.runs import Run
 from pages._asking import draw_asking
 from pages._benefit import draw_benefit
 from pages._blind import draw_switch
-from pages._common import CHART, analyst, begin, choose_dataset, home, open_case, refusals
+from pages._common import CHART, analyst, begin, choose_dataset, home, refusals
 from pages._jobs import show_running
+from pages._sitting import open_case
 from pages._words import ago, most_like, score_word
 
 WITH_REASONS = 60  # rows whose reasons are looked up

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from core.commands.base import AnalystOption, HomeOption, JsonOption, SeedOption, answer, told, verb
-from core.store import cases, datasets, models
+from core.store import cases, datasets, models, queues
 from core.store.home import Home, open_home, records
 
 
@@ -44,11 +44,12 @@ def score(
 
 @verb("queue")
 def queue(dataset: str, home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """List the cases waiting, highest score first; those of a blind queue in an order of chance."""
-    columns = ["id", "actor_id", "sequence_id", "score", "events", "source"]
-    columns += ["likely_scheme", "likely_share"]
+    """List the cases waiting, highest score first; those of a blind queue by chance, no scores."""
+    columns = ["id", "actor_id", "sequence_id", "events"]
     with open_home(home).engine.connect() as con:
         datasets.get(con, dataset)
+        if not queues.is_blind(con, dataset):
+            columns += ["score", "source", "likely_scheme", "likely_share"]
         frame = cases.queue(con, dataset)[columns]
     answer({"cases": records(frame)}, as_json)
 

@@ -124,12 +124,12 @@ def _summary(trust: Sequence[str], cases: int) -> str:
         )
     first, *others = (_inside(METHOD_WORDS[name]) for name in trust)
     if not others:
-        return f"Trust {first}: {on} no other method finds what the score rests on as well."
+        return f"Trust {first}: {on} no other method surely finds what the score rests on as well."
     *before, last = others
     alike = f"{', '.join(before)} and {last}" if before else last
     return (
-        f"Trust {first}: {on} no other method finds what the score rests on better, with "
-        f"{alike} about as good."
+        f"Trust {first}: {on} no other method finds what the score rests on better; {alike} "
+        f"{'are' if before else 'is'} not clearly worse."
     )
 
 

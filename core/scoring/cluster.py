@@ -167,7 +167,9 @@ def _refusal(error: Any, number: int | None) -> Exception:
 
 def _device(gpus: float) -> str:
     asked = Settings().device
-    if asked is not None and asked.startswith("cuda") and not gpus:
+    if asked not in (None, "cuda", "cpu"):
+        raise BadInput(f"SPOOR_DEVICE={asked}: a cluster is given cuda (all its GPUs) or cpu.")
+    if asked == "cuda" and not gpus:
         raise BadInput(f"SPOOR_DEVICE={asked}, but the cluster has no GPU. Accepted: cpu.")
     return "cuda" if gpus and asked != "cpu" else "cpu"
 

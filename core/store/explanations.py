@@ -1,8 +1,10 @@
 """Explanations already computed, by model and sequence; those of a log that grew are stale."""
 
+from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from core.store.home import now
 from core.store.tables import datasets, explanations
@@ -48,4 +50,5 @@ def put(
     key = {"model_id": model_id, "dataset_id": dataset_id, "sequence_id": sequence_id}
     versioned = {**value, "version": VERSION, "accepted": accepted}
     con.execute(delete(explanations).filter_by(**key))
-    con.execute(insert(explanations).values(**key, explanation=versioned, created_at=now()))
+    with suppress(IntegrityError), con.begin_nested():  # somebody else has just stored the same
+        con.execute(insert(explanations).values(**key, explanation=versioned, created_at=now()))

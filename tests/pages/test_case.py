@@ -97,6 +97,18 @@ def test_skipped_cases_do_not_come_next(open_page, seeded_home):
     assert app.query_params["case"] == str(third)
 
 
+def test_a_case_opened_without_its_number_can_be_skipped_and_decided(open_page, seeded_home):
+    first, second, third = _ids(seeded_home)[:3]
+    app = open_page("case")
+    assert app.query_params["case"] == str(first)
+    _button(app, "skip").click().run()
+    assert app.query_params["case"] == str(second)
+    _button(app, "confirmed").click().run()
+    assert app.query_params["case"] == str(third)
+    _button(app, "undo").click().run()
+    assert app.query_params["case"] == str(second)
+
+
 def test_a_decided_case_cannot_be_decided_again(open_page, seeded_home):
     first = _ids(seeded_home)[0]
     _button(open_page("case", case=str(first)), "confirmed").click().run()

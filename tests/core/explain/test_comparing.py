@@ -26,8 +26,8 @@ def test_the_best_comes_first_and_is_trusted_alone_if_it_is_surely_better():
     assert [one["method"] for one in found["methods"]] == ["shap", "occlusion", "lime"]
     assert found["trust"] == ["shap"]
     assert found["summary"] == (
-        "Trust SHAP values: on these 10 cases no other method finds what the score rests on as "
-        "well."
+        "Trust SHAP values: on these 10 cases no other method surely finds what the score rests "
+        "on as well."
     )
     gain = found["methods"][0]["gain"]
     assert gain["low"] < gain["value"] < gain["high"]
@@ -38,14 +38,14 @@ def test_the_best_comes_first_and_is_trusted_alone_if_it_is_surely_better():
 def test_methods_that_cannot_be_told_from_the_best_are_named_beside_it():
     found = compare(_cases(10, shap=0.3, occlusion=0.3, integrated_gradients=0.3, lime=0.1))
     assert set(found["trust"]) == {"shap", "occlusion", "integrated_gradients"}
-    assert found["summary"].endswith("about as good.")
+    assert found["summary"].endswith("not clearly worse.")
     assert "LIME" not in found["summary"]
 
 
 def test_a_difference_that_is_sure_but_small_does_not_count():
     sure = compare(_cases(10, shap=0.31, occlusion=0.0, lime=0.3))  # the same in every case
     assert sure["trust"] == ["shap", "lime"]
-    assert sure["summary"].endswith("with LIME about as good.")
+    assert sure["summary"].endswith("LIME is not clearly worse.")
 
 
 def test_no_better_than_chance_is_not_trusted():
