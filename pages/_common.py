@@ -11,7 +11,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from core.errors import SpoorError
 from core.settings import Settings
-from core.store import datasets, explanations, jobs
+from core.store import datasets, jobs
 from core.store.datasets import Dataset
 from core.store.home import Home, open_home
 from pages._words import text
@@ -87,12 +87,6 @@ def events_held(dataset_id: str) -> int:
     """Return how many events a data set holds: what was kept of fewer is stale."""
     with home().engine.connect() as con:
         return datasets.get(con, dataset_id).accepted
-
-
-def explained(model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any] | None:
-    """Return why a sequence has its score, if that was worked out before."""
-    with home().engine.connect() as con:
-        return explanations.get(con, model_id, dataset_id, sequence_id)
 
 
 def number_in_url(name: str) -> int | None:

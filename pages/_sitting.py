@@ -11,7 +11,9 @@ from typing import NoReturn
 
 import streamlit as st
 
-from pages._common import number_in_url
+from core.store import cases, datasets
+from core.store.cases import Case
+from pages._common import home, number_in_url
 
 HEARD = 10.0  # seconds in which a browser hears of the next case, even a busy one
 LEFT = "left"  # stage of a case whose buttons count no more
@@ -59,7 +61,29 @@ def sitting() -> Sitting:
     return known
 
 
-def follow(where: Sitting) -> None:
+def case_to_show() -> Case | None:
+    """Return the case the analyst has gone to, or that the URL names, or the first that waits."""
+    _follow(sitting())
+    case = _case_in_url()
+    if case is not None and number_in_url("case") is None:
+        st.query_params["case"] = str(case.id)  # for links, and for keys: they count on this one
+    return case
+
+
+def _case_in_url() -> Case | None:
+    wanted = number_in_url("case")
+    with home().engine.connect() as con:
+        if wanted is not None:
+            return cases.get(con, wanted)
+        waiting = cases.open_by_dataset(con)
+        for dataset_id in datasets.all_datasets(con)["id"]:
+            if waiting.get(dataset_id):
+                first = cases.next_open(con, dataset_id, skipping=[])
+                return cases.get(con, int(first or 0))
+    return None
+
+
+def _follow(where: Sitting) -> None:
     """Bring the URL to where the analyst has gone."""
     if time.monotonic() < where.until and number_in_url("case") in (None, where.left):
         if where.following is None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from core.errors import SpoorError
+from core.store import explanations
 from core.store.home import Home
-from pages._common import events_held, explained, home, scorer
+from pages._common import events_held, home, scorer
 from pages._words import text
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def look(model_id: str, dataset_id: str, sequence_id: str, threshold: float) -> 
         work.error = None
     if not work.done:
         seen = work.steps
-        work.why = work.why or explained(model_id, dataset_id, sequence_id)
+        work.why = work.why or _explained(model_id, dataset_id, sequence_id)
         try:
             work.go_on(home(), scorer(model_id))
         except SpoorError as error:
@@ -109,6 +110,12 @@ def look(model_id: str, dataset_id: str, sequence_id: str, threshold: float) -> 
         else:
             _look_again(work, seen)
     return copy(work)
+
+
+def _explained(model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any] | None:
+    """Return why a sequence has its score, if that was worked out before."""
+    with home().engine.connect() as con:
+        return explanations.get(con, model_id, dataset_id, sequence_id)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

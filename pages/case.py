@@ -9,11 +9,11 @@ from core.logs.frames import read_events, read_sequences
 from core.review.blind import stage_of
 from core.review.deciding import covered_sequences
 from core.scoring.cases import read_scores
-from core.store import cases, datasets, models, runs, verdicts
+from core.store import cases, models, runs, verdicts
 from core.store.cases import Case
 from core.store.impressions import LAST
 from pages._blind import draw_staged
-from pages._common import analyst, begin, events_held, home, number_in_url, refusals
+from pages._common import analyst, begin, events_held, home, refusals
 from pages._decision import draw_decision, draw_undo
 from pages._evidence import (
     draw_events,
@@ -24,25 +24,11 @@ from pages._evidence import (
 )
 from pages._scenarios import scenario_in_url
 from pages._similar import draw_similar
-from pages._sitting import follow, sitting
+from pages._sitting import case_to_show, sitting
 from pages._timeline import draw_timeline
 from pages._whatif import draw_whatif
 from pages._words import score_word, text
 from pages._working import draw_state, look
-
-
-def case_in_url() -> Case | None:
-    """Return the case the URL names, or the first that waits."""
-    wanted = number_in_url("case")
-    with home().engine.connect() as con:
-        if wanted is not None:
-            return cases.get(con, wanted)
-        waiting = cases.open_by_dataset(con)
-        for dataset_id in datasets.all_datasets(con)["id"]:
-            if waiting.get(dataset_id):
-                first = cases.next_open(con, dataset_id, skipping=[])
-                return cases.get(con, int(first or 0))
-    return None
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -58,9 +44,8 @@ def _to_whatif(case: Case) -> None:
 
 
 begin()
-follow(sitting())
 with refusals():
-    case = case_in_url()
+    case = case_to_show()
 if case is None:
     st.title("Case")
     st.success("No case waits. Score a data set to fill the queue.", icon=":material/done_all:")
@@ -68,8 +53,6 @@ if case is None:
     draw_undo()
     st.stop()
 
-if number_in_url("case") is None:
-    st.query_params["case"] = str(case.id)  # for links, and for keys: they count on the case named
 with home().engine.connect() as con:
     model = models.get(con, runs.get(con, case.run_id).model_id)
     threshold = models.threshold(con, model.id)

@@ -4,18 +4,15 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.look import RISK
-from core.charts.overview import score_histogram
-from core.logs.frames import read_sequences
 from core.review import exporting, policy
-from core.scoring.cases import read_scores
 from core.store import cases, explanations, models, queues
-from core.store.runs import Run
 from pages._asking import draw_asking
 from pages._benefit import draw_benefit
 from pages._blind import draw_switch
-from pages._common import CHART, analyst, begin, choose_dataset, home, refusals
+from pages._common import begin, choose_dataset, home, refusals
 from pages._jobs import show_running
 from pages._sitting import open_case
+from pages._threshold import draw_the_line
 from pages._words import ago, most_like, score_word
 
 WITH_REASONS = 60  # rows whose reasons are looked up
@@ -36,32 +33,6 @@ COLUMNS = {
     "analyst": st.column_config.TextColumn("by", width=85),
 }
 TELLING = ("score", "likely", "reasons")  # what is not known before the first impression
-
-
-@st.cache_data(max_entries=4, show_spinner=False)
-def actor_view(run_id: str, dataset_id: str) -> tuple[pd.Series, float | None]:
-    """Return the score of each actor and the days the log covers."""
-    by_actor = policy.actor_scores(read_scores(home(), run_id))
-    return by_actor, policy.days_covered(read_sequences(home(), dataset_id))
-
-
-@st.fragment
-def draw_the_line(run: Run, in_force: float, word: str) -> None:
-    """Let the analyst move the threshold and see what it means before it counts."""
-    with refusals():
-        by_actor, days = actor_view(run.id, run.dataset_id)
-    picture, control = st.columns([3, 2], gap="medium", vertical_alignment="center")
-    with control:
-        value = st.slider("Threshold", 0.0, 1.0, in_force, 0.005, key=f"line-{run.id}-{in_force}")
-        load = policy.workload(by_actor, days, value)
-        pace = "" if load.per_day is None else f", about **{load.per_day:,.1f} a day**"
-        st.markdown(f"**{load.cases:,} cases** of {len(by_actor):,} actors{pace}")
-        if st.button("Put in force", disabled=value == in_force, icon=":material/gavel:"):
-            with refusals():
-                policy.set_threshold(home(), run.model_id, value, analyst())
-            st.rerun()
-    figure = score_histogram(by_actor.tolist(), value, word=word)
-    picture.plotly_chart(figure, key="histogram", config=CHART)
 
 
 def reasons_of(queue: pd.DataFrame) -> list[str]:

@@ -11,7 +11,9 @@ from filelock import FileLock
 
 from core.store.home import Home, open_home
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+PAGES = sorted(file.stem for file in (ROOT / "pages").glob("[!_]*.py"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,22 +20,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from core.simulate import simulate_shop
 from core.store import cases, jobs, models, runs
 from core.store.home import Home, open_home
-from tests.conftest import SHARED
+from tests.conftest import PAGES, ROOT, SHARED
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[1]
-PAGES = [
-    "",
-    "queue",
-    "case",
-    "import_log",
-    "data_sets",
-    "cohort",
-    "train",
-    "models",
-    "faithfulness",
-]
 SIZES = [(1440, 900), (1024, 768)]
 FLAGS = [
     "--no-sandbox",
@@ -213,7 +201,7 @@ def _every_page_fits(page: Page, address: str) -> None:
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         for name in PAGES:
-            page.goto(f"{address}/{name}")
+            page.goto(f"{address}/{'' if name == 'home' else name}")
             _settle(page)
             main = page.get_by_test_id("stMain")
             assert main.evaluate("element => element.scrollWidth <= element.clientWidth"), name

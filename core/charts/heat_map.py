@@ -36,12 +36,7 @@ def heat_map(tokens: pd.DataFrame, *, events: int, names: Sequence[str]) -> go.F
     # The row of the rest is a sum of many: on its scale the others would all be grey.
     reach = max(float(np.nanmax(np.abs(grid[: len(kept)]), initial=0.0)), 1e-9)
     starts = range(0, events, width)
-    spoken = [
-        look.plain(names[start])
-        if width == 1
-        else f"events {start + 1}–{min(start + width, events)}"
-        for start in starts
-    ]
+    spoken = [_column(start, min(start + width, events), names) for start in starts]
     figure = look.blank(height=110 + 22 * len(rows))
     figure.add_heatmap(
         z=grid,
@@ -66,6 +61,10 @@ def heat_map(tokens: pd.DataFrame, *, events: int, names: Sequence[str]) -> go.F
         showgrid=False,
     )
     return figure
+
+
+def _column(first: int, end: int, names: Sequence[str]) -> str:
+    return look.plain(names[first]) if end == first + 1 else f"events {first + 1}–{end}"
 
 
 def _cells(

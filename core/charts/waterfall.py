@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from core.charts import look
@@ -20,11 +21,7 @@ def waterfall(
     events, names
         Attribution of each event and what to call it, in order.
     """
-    values = np.asarray(events, dtype=float)
-    strongest = np.sort(np.argsort(-np.abs(values), kind="stable")[:MOST_EVENTS])
-    steps = [("whole sequence", profile), *((names[i], float(values[i])) for i in strongest)]
-    if rest := len(values) - len(strongest):
-        steps.append((f"the other {rest}", float(values.sum() - values[strongest].sum())))
+    steps = [("whole sequence", profile), *_strongest(np.asarray(events, dtype=float), names)]
     labels = ["nothing known", *(label for label, _ in steps), "score"]
     heights = [base_value, *(value for _, value in steps)]
     reached = np.cumsum(heights)
@@ -62,3 +59,12 @@ def waterfall(
     low, high = min(0.0, float(reached.min())), max(0.0, float(reached.max()))
     figure.update_yaxes(title="score", range=[low - room * (low < 0), high + room])
     return figure
+
+
+def _strongest(values: npt.NDArray[np.float64], names: Sequence[str]) -> list[tuple[str, float]]:
+    """Return the events that moved the score most, in their order, and the sum of the others."""
+    chosen = np.sort(np.argsort(-np.abs(values), kind="stable")[:MOST_EVENTS])
+    steps = [(names[i], float(values[i])) for i in chosen]
+    if rest := len(values) - len(chosen):
+        steps.append((f"the other {rest}", float(values.sum() - values[chosen].sum())))
+    return steps

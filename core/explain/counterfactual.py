@@ -8,8 +8,6 @@ one as long as it stays reached. Every round is one query and one `predict_proba
 smaller sets fit into the budget they are tried too, so that "fewest" is proven.
 """
 
-import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -21,11 +19,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.explain.edits import Edits
+from core.explain.naming import events_in_words
 from core.explain.whatif import Experiment
 from core.model.encoder import POSITIVE
 from core.schema import Column
 from core.scoring.resident import Priority
-from core.wording import counted, duration
 
 Floats = npt.NDArray[np.float64]
 Events = tuple[int, ...]  # positions in the sequence, ascending
@@ -300,27 +298,3 @@ def _how_sure(found: _Found) -> str:
     if len(found.events) == 1:
         return ""
     return " No fewer would do." if found.proven else " Fewer may do: not all were tried."
-
-
-def events_in_words(events: pd.DataFrame, one: str, several: str) -> str:
-    """Say which events are meant: these 3 orders in 40 s; these 4 events (3 orders, 1 view)."""
-    counts = Counter(events[Column.ACTION].astype(str))
-    plain = all(re.fullmatch(r"[A-Za-z]+", action) for action in counts)
-    if len(events) == 1:
-        action = next(iter(counts))
-        return f"{one} {action}" if plain else f"{one} event ({action})"
-    if plain and len(counts) == 1:
-        ((action, number),) = counts.items()
-        said = f"{several} {counted(number, action)}"
-    else:
-        named = [
-            counted(number, action) if plain else f"{number} × {action}"
-            for action, number in counts.most_common(3)
-        ]
-        rest = len(events) - sum(number for _, number in counts.most_common(3))
-        more = [counted(rest, "other")] if rest else []
-        said = f"{several} {len(events)} events ({', '.join([*named, *more])})"
-    times = events[Column.TIME]
-    if times.notna().all():
-        said += f" in {duration((times.max() - times.min()).total_seconds())}"
-    return said

@@ -13,10 +13,11 @@ from core.errors import BadInput, Conflict
 from core.logs.appending import grow
 from core.logs.building import Progress, build
 from core.logs.engine import connect, keep_small, scratch_folder
-from core.logs.events import create_events
+from core.logs.events import Counts, create_events
 from core.logs.mapping import Mapping
 from core.logs.privacy import create_masks, home_key, is_private
 from core.logs.proposal import complete, given_format
+from core.logs.quality import Quality
 from core.logs.reader import open_log
 from core.store import datasets
 from core.store.datasets import Dataset
@@ -80,23 +81,29 @@ def import_log(
         name = held.name if held else name or _stem(path)
         dataset_id = held.id if held else _free_id(home, name)
         quality = build(con, mapping, dataset_id, counts, folder, report)
-        dataset = Dataset(
-            id=dataset_id,
-            name=name,
-            source=str(path),
-            mapping=mapping.model_dump(mode="json"),
-            quality=quality,
-            read=counts.read,
-            accepted=counts.accepted,
-            rejected=counts.rejected,
-            duplicate=counts.duplicate,
-            actors=quality["actors"],
-            sequences=quality["sequences"],
-            created_at=now(),
-        )
+        dataset = _described(dataset_id, name, path, mapping, counts, quality)
         _publish(home, dataset, held, folder)
     report(1.0, "done")
     return dataset
+
+
+def _described(
+    dataset_id: str, name: str, path: Path, mapping: Mapping, counts: Counts, quality: Quality
+) -> Dataset:
+    return Dataset(
+        id=dataset_id,
+        name=name,
+        source=str(path),
+        mapping=mapping.model_dump(mode="json"),
+        quality=quality,
+        read=counts.read,
+        accepted=counts.accepted,
+        rejected=counts.rejected,
+        duplicate=counts.duplicate,
+        actors=quality["actors"],
+        sequences=quality["sequences"],
+        created_at=now(),
+    )
 
 
 def dataset_of(home: Home, path: Path | str) -> Dataset | None:

@@ -5,7 +5,7 @@ is the sum of the stock word and type embeddings of its tokens. Neither adds par
 ``AutoModelForSequenceClassification`` and ``AutoModelForMaskedLM`` load both.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -23,6 +23,7 @@ from transformers import (
 
 from core.batch import PAD, Batch
 from core.errors import BadInput
+from core.model.likelihood import Measure, by_field, surprise
 from core.model.loading import read_parts, read_weights
 from core.model.packed import packed_states, rolled_out
 from core.tokens import Tokenizer
@@ -30,25 +31,6 @@ from core.tokens import Tokenizer
 Layout = Literal["inline", "summed"]
 POSITIVE: Final = 1
 ID2LABEL: Final = {0: "normal", 1: "abuse"}
-
-
-Measure = Callable[[Tensor, Tensor], Tensor]  # of (m, tokens of a field) and (m,), gives (m,)
-
-
-def surprise(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the negative log-likelihood of each target, (m,), in nats."""
-    return nn.functional.cross_entropy(logits, target, reduction="none")
-
-
-def excess_surprise(logits: Tensor, target: Tensor) -> Tensor:
-    """Return how much more surprising each target is than the model expected, (m,), in nats.
-
-    The surprise less its expectation, the entropy (as in typical sampling; Meister et al., TACL
-    2023): a fact that could be anything, a gap of some minutes say, surprises nobody.
-    """
-    likelihood = logits.log_softmax(-1)
-    entropy = -(likelihood.exp() * likelihood).sum(-1)
-    return -likelihood.gather(1, target[:, None])[:, 0] - entropy
 
 
 @dataclass(frozen=True)
@@ -215,37 +197,9 @@ class Encoder(nn.Module):
         states = states[places]  # (M, H)
         head = self.bert.cls.predictions
         states = head.transform(states)
-        return self._by_field(states, batch.ids[index], batch.field[index], measure)
-
-    def _by_field(
-        self,
-        states: Tensor,
-        ids: npt.NDArray[np.int32],
-        field: npt.NDArray[np.int16],
-        measure: Measure,
-    ) -> Tensor:
-        """Measure each id among the tokens of its field, (M,)."""
-        decoder = self.bert.cls.predictions.decoder
-        order = np.argsort(field, kind="stable")
-        counts = np.bincount(field, minlength=len(self.tokenizer.starts) + 1)
-        # Split once: a slice per field would build a gradient of the whole vocabulary for each.
-        sizes = np.diff([0, *self.tokenizer.starts, len(self.tokenizer)]).tolist()
-        targets = torch.from_numpy(ids[order].astype(np.int64)).to(self.device)
-        parts = zip(
-            torch.split(states[torch.from_numpy(order).to(self.device)], counts.tolist()),
-            torch.split(targets, counts.tolist()),
-            decoder.weight.split(sizes),
-            decoder.bias.split(sizes),
-            [0, *self.tokenizer.starts],
-            strict=True,
+        return by_field(
+            head.decoder, self.tokenizer, states, batch.ids[index], batch.field[index], measure
         )
-        measured = [
-            measure(nn.functional.linear(state, weight, bias).float(), target - low)
-            for state, target, weight, bias, low in parts
-            if len(target)
-        ]
-        back = torch.from_numpy(np.argsort(order)).to(self.device)
-        return torch.cat(measured)[back]
 
     def _inputs(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """Return the stock model's inputs and each token's place in the flattened positions."""

@@ -16,7 +16,7 @@ from core.errors import BadInput
 from core.model.adapting import RATE, Method, adapt, merge
 from core.model.augment import AUGMENTATIONS
 from core.model.batching import Report, shuffled
-from core.model.calibration import fit_temperature
+from core.model.calibration import calibrate, set_temperatures
 from core.model.checkpoint import Checkpoint, Position
 from core.model.encoder import Encoder
 from core.model.inference import probabilities_by_kind
@@ -85,7 +85,7 @@ def finetune(
     """
     torch.manual_seed(seed)  # of the low-rank additions
     add_schemes(encoder, told_apart(bags))
-    _set_temperatures(encoder, 1.0, 1.0)
+    set_temperatures(encoder, 1.0, 1.0)
     adapt(encoder, config.method).to(encoder.device)
     _set_dropout(encoder, config.dropout)
     sure = np.ones(len(batch)) if confidence is None else confidence
@@ -96,7 +96,8 @@ def finetune(
     run.save()
     encoder.load_state_dict(run.best)
     merge(encoder).eval()
-    _calibrate(encoder, batch, bags.of("validation"))
+    validation = bags.of("validation")  # these trained nothing
+    calibrate(encoder, *_of_bags(encoder, batch, validation), validation)
 
 
 @dataclass
@@ -228,24 +229,6 @@ def _set_dropout(encoder: Encoder, share: float) -> None:
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = share
-
-
-def _set_temperatures(encoder: Encoder, of_score: float, of_schemes: float) -> None:
-    encoder.bert.config.calibration_temperature = of_score
-    if schemes_of(encoder):
-        encoder.bert.config.scheme_temperature = of_schemes
-
-
-def _calibrate(encoder: Encoder, batch: Batch, validation: Bags) -> None:
-    """Make probabilities honest on the validation bags; they trained nothing."""
-    score, kinds = _of_bags(encoder, batch, validation)
-    clipped = np.clip(score.astype(np.float64), 1e-6, 1 - 1e-6)
-    margin = np.log(clipped / (1 - clipped))
-    of_score = fit_temperature(np.column_stack([0 * margin, margin]), validation.label)
-    kind = kind_of(validation, schemes_of(encoder))
-    told = kind != UNTOLD
-    of_schemes = fit_temperature(np.log(kinds[told].clip(1e-6)), kind[told])
-    _set_temperatures(encoder, of_score, of_schemes)
 
 
 def _of_bags(

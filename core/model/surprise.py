@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 
 from core.batch import MASK, Batch
-from core.model.encoder import Encoder, excess_surprise
+from core.model.encoder import Encoder
+from core.model.likelihood import excess_surprise
 from core.model.masking import surprise_masks
 
 PATTERN_COUNT = "pattern_count"

@@ -1,6 +1,5 @@
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +8,7 @@ from filelock import FileLock
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
-ROOT = Path(__file__).parents[2]
-
+from tests.conftest import ROOT
 
 _create = PagesManager.__init__
 

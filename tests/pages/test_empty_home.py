@@ -1,21 +1,9 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import ROOT
+from tests.conftest import PAGES, ROOT
 
 pytestmark = pytest.mark.usefixtures("home")
-
-PAGES = [
-    "home",
-    "queue",
-    "case",
-    "import_log",
-    "data_sets",
-    "cohort",
-    "train",
-    "models",
-    "faithfulness",
-]
 
 
 @pytest.mark.parametrize("page", PAGES)

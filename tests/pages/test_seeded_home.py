@@ -1,24 +1,12 @@
 import pytest
 
 from core.store import cases
+from tests.conftest import PAGES
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("seeded_home", "no_worker_here")]
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        "home",
-        "queue",
-        "case",
-        "import_log",
-        "data_sets",
-        "cohort",
-        "train",
-        "models",
-        "faithfulness",
-    ],
-)
+@pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_on_a_filled_home(open_page, page):
     app = open_page(page)
     assert not app.exception

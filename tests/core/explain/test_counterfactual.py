@@ -12,11 +12,11 @@ from core.explain.counterfactual import (
     Answer,
     Counterfactual,
     as_edits,
-    events_in_words,
     find_counterfactual,
 )
 from core.explain.edits import Edits
 from core.explain.explaining import explain_sequence
+from core.explain.naming import events_in_words
 from core.explain.whatif import Experiment
 from core.logs.frames import read_sequences
 from core.scoring.engine import Scorer

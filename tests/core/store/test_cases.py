@@ -1,44 +1,17 @@
-import pandas as pd
 import pytest
 
-from core.store import cases, datasets, models, runs, verdicts
-from core.store.datasets import Dataset
-from core.store.home import Home, now
-from core.store.models import Model
-from core.store.runs import Run
+from core.store import cases, verdicts
+from core.store.home import Home
 from core.store.verdicts import Verdict
-
-
-def frame(run: str, **scores: float) -> pd.DataFrame:
-    rows = [
-        {
-            "dataset_id": "log",
-            "actor_id": actor,
-            "run_id": run,
-            "sequence_id": f"{actor}-{run}",
-            "flagged": [f"{actor}-{run}"],
-            "score": score,
-            "events": 3,
-            "amount": None,
-            "last_ts": None,
-            "source": "score",
-            "propensity": 1.0,
-            "created_at": now(),
-        }
-        for actor, score in scores.items()
-    ]
-    return pd.DataFrame(rows)
+from tests.core.store.conftest import add_runs, case_rows
 
 
 @pytest.fixture
 def reviewed(home: Home) -> Home:
     """Of three cases of the first run ann's is decided, bob's and cy's verdicts were undone."""
     with home.engine.begin() as con:
-        datasets.add(con, Dataset("log", "log", "log.csv", {}, {}, 9, 9, 0, 0, 3, 3, now()))
-        models.add(con, Model("m", "anomaly", "probability", "active", "log", None, 0.5, {}, now()))
-        for run in ("old", "new"):
-            runs.add(con, Run(run, "m", "log", 3, 0.1, now()))
-        cases.replace_open(con, "log", frame("old", ann=0.7, bob=0.8, cy=0.9))
+        add_runs(con, "old", "new")
+        cases.replace_open(con, "log", case_rows("old", {"ann": 0.7, "bob": 0.8, "cy": 0.9}))
         for actor, case_id in ids(con).items():
             verdicts.add(con, Verdict(case_id, "eva", "confirmed", [], 0.5))
             if actor != "ann":
@@ -54,7 +27,9 @@ def ids(con: object) -> dict[str, int]:
 def test_a_case_that_is_open_again_takes_its_new_score(reviewed: Home) -> None:
     with reviewed.engine.begin() as con:
         before = ids(con)
-        added = cases.replace_open(con, "log", frame("new", ann=0.1, bob=0.2, dan=0.3))
+        added = cases.replace_open(
+            con, "log", case_rows("new", {"ann": 0.1, "bob": 0.2, "dan": 0.3})
+        )
         waiting, decided = cases.queue(con, "log"), cases.queue(con, "log", decided=True)
         after = ids(con)
     shown = ["actor_id", "run_id", "sequence_id", "score"]

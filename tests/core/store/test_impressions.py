@@ -10,47 +10,24 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from core.errors import Conflict
-from core.store import audit, cases, datasets, impressions, models, queues, runs, verdicts
-from core.store.datasets import Dataset
-from core.store.home import MIGRATIONS, Home, now, open_home
+from core.store import audit, cases, datasets, impressions, queues, verdicts
+from core.store.home import MIGRATIONS, Home, open_home
 from core.store.impressions import Impression
-from core.store.models import Model
-from core.store.runs import Run
 from core.store.tables import blind_queues
 from core.store.tables import impressions as table
 from core.store.verdicts import Verdict
+from tests.core.store.conftest import add_runs, case_rows
 
 SCORES = {"ann": 0.9, "bob": 0.8, "cy": 0.7}
 SEQUENCES = {"ann": "c3", "bob": "a1", "cy": "b2"}
-
-
-def frame(scores: dict[str, float]) -> pd.DataFrame:
-    rows = [
-        {
-            "dataset_id": "log",
-            "actor_id": actor,
-            "run_id": "run",
-            "sequence_id": SEQUENCES[actor],
-            "flagged": [],
-            "score": score,
-            "events": 3,
-            "source": "score",
-            "propensity": 1.0,
-            "created_at": now(),
-        }
-        for actor, score in scores.items()
-    ]
-    return pd.DataFrame(rows)
 
 
 @pytest.fixture
 def waiting(home: Home) -> Home:
     """A home with a queue of ann, bob and cy, highest score first."""
     with home.engine.begin() as con:
-        datasets.add(con, Dataset("log", "log", "log.csv", {}, {}, 9, 9, 0, 0, 3, 3, now()))
-        models.add(con, Model("m", "anomaly", "probability", "active", "log", None, 0.5, {}, now()))
-        runs.add(con, Run("run", "m", "log", 3, 0.1, now()))
-        cases.replace_open(con, "log", frame(SCORES))
+        add_runs(con, "run")
+        cases.replace_open(con, "log", case_rows("run", SCORES, SEQUENCES))
     return home
 
 
@@ -143,7 +120,7 @@ def test_a_case_of_which_there_is_an_impression_outlives_a_new_scoring(waiting: 
     with waiting.engine.begin() as con:
         before = ids(con)
         impressions.add(con, Impression(before["bob"], "eva", "events", "unclear"))
-        cases.replace_open(con, "log", frame({"ann": 0.2, "bob": 0.1}))
+        cases.replace_open(con, "log", case_rows("run", {"ann": 0.2, "bob": 0.1}, SEQUENCES))
         after = ids(con)
         assert set(after) == {"ann", "bob"}
         assert after["bob"] == before["bob"]
