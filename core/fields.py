@@ -99,6 +99,8 @@ class Field:
             return ""
         if self._is_share:
             value = _as_percent(value)
+        # -12 to -9: -12--9 is not to be read.
+        value = re.sub(r"^~(-[\d.]+(?:e[-+]\d+)?[^-\d]*)-", r"\1 to ", value)
         return value.lstrip("=~").replace(">=", "at least ").replace("<", "under ")
 
     def edge(self, number: int, *, last: bool = False) -> str:

@@ -15,7 +15,7 @@ from core.store.cases import Case
 from pages._common import CHART, home
 from pages._sitting import open_case
 from pages._words import text
-from pages._working import Work, draw_state, look
+from pages._working import PENDING, Work, draw_state, look
 
 
 def draw_beside(case: Case, events: pd.DataFrame, work: Work, other: "pd.Series[Any]") -> None:
@@ -41,6 +41,7 @@ def draw_beside(case: Case, events: pd.DataFrame, work: Work, other: "pd.Series[
         lines = {"this case": work.prefixes, actor: beside.prefixes}
         st.plotly_chart(score_line.together(lines), key="two-scores", config=CHART)
     else:
+        st.caption(f"{PENDING} The scores after each event come in a moment.")
         draw_state(beside if work.prefixes else work)
     with st.expander("Event by event"):
         table = _aligned(pairs, _rows(events, left), _rows(theirs, right), actor)

@@ -30,8 +30,10 @@ def draw_score(before: float, now: float, threshold: float) -> None:
     number, was, word = st.columns([1, 1, 3], vertical_alignment="top")
     moved = now - before
     colour: Any = "orange" if moved > 0 else "violet"
-    delta = signed(moved) if moved else "no change"
-    number.metric("Score now", f"{now:.3f}", delta, delta_color=colour if moved else "gray")
+    how: dict[str, Any] = {"delta": signed(moved), "delta_color": colour}
+    if not moved:
+        how = {"delta": "no change", "delta_color": "gray", "delta_arrow": "off"}
+    number.metric("Score now", f"{now:.3f}", **how)
     was.metric("Before", f"{before:.3f}")
     if passes == passed:
         said = "It passes" if passes else "It is flagged"

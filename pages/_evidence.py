@@ -14,6 +14,7 @@ from core.logs.frames import actions, read_mapping
 from core.logs.mapping import extra_columns
 from core.logs.trust import low_trust
 from core.schema import Column
+from core.wording import counted
 from pages._common import CHART, home
 from pages._timeline import Explanation, event_names
 from pages._words import text
@@ -54,7 +55,7 @@ def draw_why(dataset_id: str, events: pd.DataFrame, why: Explanation) -> None:
     whole = why["profile"]["value"]
     st.markdown(
         f"Base value **{why['base_value']:.4f}** (everything hidden), whole sequence "
-        f"**{whole:+.4f}**, {len(why['events'])} events **{by_event:+.4f}**: together "
+        f"**{whole:+.4f}**, {counted(len(why['events']), 'event')} **{by_event:+.4f}**: together "
         f"**{why['base_value'] + whole + by_event:.4f}**. The score is **{why['score']:.4f}**."
     )
     names = event_names(events)

@@ -11,7 +11,7 @@ from core.charts.timeline import timeline
 from core.schema import Column
 from pages._common import CHART
 from pages._words import text
-from pages._working import Work
+from pages._working import PENDING, Work
 
 ABUSE = ("towards abuse", "towards normal")
 UNUSUALNESS = ("towards unusual", "towards usual")
@@ -64,7 +64,7 @@ def _draw_selectable(
         on_select=pin,
         selection_mode="points",
     )
-    st.caption(said or "The score after each event comes in a moment.")
+    st.caption(said or f"{PENDING} The score after each event comes in a moment.")
     names = event_names(events)
     position = st.selectbox(
         "Event",
@@ -119,7 +119,8 @@ def _tipping(prefixes: Prefixes, events: int, score: float) -> str:
     if tipping is None:
         said = "After no event does the score reach the threshold"
     elif tipping == events:
-        said = "Only the last event brings the score to the threshold"
+        which = "Only the last" if events > 1 else "Its only"
+        said = f"{which} event brings the score to the threshold"
     else:
         said = f"The score first reaches the threshold at event {tipping} of {events}"
     if len(prefixes["events"]) < events:

@@ -22,6 +22,7 @@ from pages._words import text
 if TYPE_CHECKING:
     from core.scoring.engine import Scorer
 
+PENDING = ":material/hourglass_top:"  # begins what is said of what is still to come
 LOOK = 0.3  # seconds between two looks at what became known
 RETRY = 20.0  # seconds after which what went wrong is tried again
 PATIENCE = 3.0  # seconds nobody looked: whoever asked has gone on to another case
@@ -138,6 +139,4 @@ def draw_state(work: Work) -> None:
     elif work.error is not None:
         raise work.error
     elif work.why is None:
-        st.caption(":material/hourglass_top: Working out why: some seconds, the first time.")
-    elif not work.prefixes:
-        st.caption(":material/hourglass_top: Scoring the sequence after each of its events.")
+        st.caption(f"{PENDING} Working out why: some seconds, the first time.")

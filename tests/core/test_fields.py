@@ -37,6 +37,12 @@ def test_a_token_is_said_in_plain_words(
     assert one.sentence(token) == said
 
 
+def test_ranges_below_zero_are_read_without_a_double_sign() -> None:
+    one = Field("step", "step", "event", "number", "step {value}", edges=(-12.0, -9.5, 3.0))
+    said = [one.sentence(token) for token in one.tokens()]
+    assert {"step under -12", "step -12 to -9.5", "step -9.5 to 3", "step at least 3"} <= set(said)
+
+
 def test_a_value_that_reads_like_other_makes_no_second_token() -> None:
     column = pd.Series(["other"] * 9 + ["missing"] * 9 + ["cart"] * 9)
     one = fit(Field("action", "action", "event", "category", "{value}"), column)

@@ -8,6 +8,7 @@ from filelock import FileLock
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
+from pages._working import PENDING
 from tests.conftest import ROOT
 
 _create = PagesManager.__init__
@@ -38,7 +39,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
 def settled(app: AppTest) -> AppTest:
     """Wait, as a browser does, until the page says of nothing that it is still to come."""
     deadline = time.monotonic() + 60
-    while any(one.value.startswith(":material/hourglass_top:") for one in app.caption):
+    while any(one.value.startswith(PENDING) for one in app.caption):
         assert time.monotonic() < deadline
         time.sleep(0.05)
         app.run()
