@@ -49,7 +49,6 @@ SHARES = (0.01, 0.02, 0.05, 0.1, 0.2)  # of the pool
 FEW_LABELS = 0.1
 ROUNDS = {"forest": 0.01, "transformer": 0.025}  # share of the pool asked for at a time
 VALIDATION = 0.2  # of the labels asked
-FEW = FinetuneConfig(epochs=40, patience=10)  # more rounds through so few
 
 
 def forest(bags: Bags, X: Floats) -> Learner:
@@ -74,7 +73,7 @@ def transformer(bags: Bags, batch: Batch, pretrained: Encoder) -> Learner:
         split[train], split[validation] = "train", "validation"
         encoder = deepcopy(pretrained).with_classifier(seed)
         told = replace(bags, split=split)
-        finetune(encoder, batch, told, FEW, seed=seed, report=lambda point: None)
+        finetune(encoder, batch, told, FinetuneConfig(), seed=seed, report=lambda point: None)
         return bags.maximum(probabilities(encoder, batch.take(bags.rows))).astype(np.float64)
 
     return fitted

@@ -72,7 +72,7 @@ class TrainConfig:
         config = replace(self, backbone=backbone)
         if backbone in SIZES:
             return replace(config, size=SIZES[backbone])
-        epochs = min(self.finetune.epochs, TEXT_EPOCHS)
+        epochs = min(self.finetune.epochs or TEXT_EPOCHS, TEXT_EPOCHS)
         return replace(config, finetune=replace(self.finetune, epochs=epochs, **TEXT_FINETUNE))
 
     def going_on_from(self, home: Home, parent_id: str) -> "TrainConfig":

@@ -62,7 +62,6 @@ SPACE: Final = (
     Setting("size.layers", (2, 3, 4)),
     Setting("size.width", (64, 128, 192)),
     Setting("pretrain.token_share", (0.1, 0.2, 0.3), "linear"),
-    Setting("finetune.epochs", (8, 12, 20)),
     Setting("finetune.learning_rate", (2e-4, 6e-4, 2e-3), "log"),
     Setting("finetune.weight_decay", (1e-3, 1e-2, 1e-1), "log"),
     Setting("finetune.dropout", (0.0, 0.1, 0.2), "linear"),
@@ -102,7 +101,7 @@ def tune(
     Parameters
     ----------
     epochs
-        Most epochs of each phase of a trial, instead of a setting to search.
+        Most epochs of each phase of a trial.
 
     Raises
     ------
@@ -112,7 +111,6 @@ def tune(
     """
     _check(trials, sampler)
     base = TrainConfig.of(seed=seed, epochs=epochs)
-    space = [one for one in space if epochs is None or one.path != "finetune.epochs"]
     log = _readable(home, dataset_id)
     search = f"{dataset_id}-{sampler}-{seed}-{_digest(log, base, space)}"
     study = _open(home, search, sampler, seed, space)

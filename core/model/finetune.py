@@ -32,6 +32,8 @@ from core.model.units import Bags, told_apart
 
 DIVERGED = "Fine-tuning diverged (the loss is not a number): lower the learning rate."
 DECAY = 0.99  # per step, of the running mean of the weights, which is what is judged and kept
+EPOCHS = 12
+STEPS = 600  # at least: a few labels take more epochs (Mosbach et al., ICLR 2021)
 
 Weights = npt.NDArray[np.float64]
 
@@ -41,8 +43,8 @@ class FinetuneConfig:
     """Settings of fine-tuning."""
 
     method: Method = "full"
-    epochs: int = 12
-    patience: int = 4  # epochs without a better validation before stopping
+    epochs: int | None = None  # default: `EPOCHS`, or those that `STEPS` take if these are more
+    patience: int | None = None  # epochs without a better validation; default: a third of them
     batch_size: int = 32  # bags
     accumulate: int = 1  # batches to a step
     learning_rate: float = 6e-4  # of the full method; the others learn faster, having less to learn
@@ -91,7 +93,7 @@ def finetune(
     sure = np.ones(len(batch)) if confidence is None else confidence
     run = _Finetuning(encoder, batch, bags, config, seed, sure, checkpoint or Checkpoint(None))
     run.restore()
-    while run.position.epoch < config.epochs and run.waited < config.patience:
+    while run.position.epoch < run.epochs and run.waited < run.patience:
         run.epoch(report)
     run.save()
     encoder.load_state_dict(run.best)
@@ -121,6 +123,9 @@ class _Finetuning:
 
     def __post_init__(self) -> None:
         self.train, self.validation = self.bags.of("train"), self.bags.of("validation")
+        steps = -(-len(self._batches()) // self.config.accumulate)  # to an epoch
+        self.epochs = self.config.epochs or max(EPOCHS, -(-STEPS // steps))
+        self.patience = self.config.patience or max(4, self.epochs // 3)
         self.weight = _positive_weight(self.train.label).to(self.encoder.device)
         self.optimiser = Optimiser(
             self.encoder,
@@ -155,7 +160,7 @@ class _Finetuning:
 
     def epoch(self, report: Report) -> None:
         """Go through what is left of an epoch, judge the averaged weights, tell both."""
-        number, epochs = self.position.epoch, self.config.epochs
+        number, epochs = self.position.epoch, self.epochs
         batches = self._batches()
         self.encoder.train()
         for place in range(self.position.batch, len(batches)):

@@ -28,6 +28,7 @@ class Told(NamedTuple):
     item_row: int  # which gives the item, what describes it, and its amount then; -1: none
     scale: float  # of the amount
     place: dict[str, str]  # values of personal and habitual columns
+    cover: bool  # an honest event told again, not a step of the scheme
 
 
 @dataclass
@@ -67,7 +68,9 @@ def tell(
     session = planting.fresh(Column.SESSION)[0] if Column.SESSION in host.frame else ""
     for step, time in zip(steps, at + times, strict=True):
         row, item_row = _donors(planting, step, float(time))
-        planting.told.append(Told(actor, session, float(time), row, item_row, step.scale, place))
+        planting.told.append(
+            Told(actor, session, float(time), row, item_row, step.scale, place, not step.family)
+        )
 
 
 def _donors(planting: Planting, step: Step, at: float) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from core.model.augment import crop, drop_events, hide, jitter, rotate
 from core.model.calibration import fit_temperature
 from core.model.checkpoint import Checkpoint
 from core.model.encoder import Encoder, Size
-from core.model.finetune import FinetuneConfig, finetune
+from core.model.finetune import STEPS, FinetuneConfig, finetune
 from core.model.inference import probabilities
 from core.model.pretrain import PretrainConfig
 from core.store.home import Home
@@ -137,6 +137,23 @@ def test_a_diverged_fine_tuning_is_refused_in_words(seeded_home: Home, pretraine
     config = FinetuneConfig(epochs=3, learning_rate=1e30)
     with pytest.raises(BadInput, match="not a number"):
         finetune(pretrained, known.batch, known.bags, config, seed=0, report=lambda _: None)
+
+
+@pytest.mark.parametrize("epochs", [None, 2])
+def test_a_few_labels_are_learned_in_as_many_steps_as_more_would_be_unless_told_otherwise(
+    seeded_home: Home, pretrained: Encoder, epochs: int | None
+) -> None:
+    known = lesson(read_log(seeded_home, "small"), pretrained.tokenizer)
+    batches = -(-len(known.bags.of("train")) // 8)
+
+    def stop(point: dict[str, Any]) -> None:
+        if "epoch" in point:
+            assert point["progress"] == pytest.approx(1 / (epochs or -(-STEPS // batches)))
+            raise Killed
+
+    config = FinetuneConfig(epochs=epochs, batch_size=8)
+    with pytest.raises(Killed):
+        finetune(pretrained, known.batch, known.bags, config, seed=0, report=stop)
 
 
 def two_classes(margin: np.ndarray) -> np.ndarray:
