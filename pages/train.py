@@ -94,7 +94,11 @@ with st.form("training", border=True):
         help="What reads the sequences when training starts from scratch. A larger one is for a "
         "GPU. text:DIRECTORY reads events as text with a Hugging Face checkpoint.",
     )  # fmt: skip
-    rounds = epochs.number_input("Rounds", 1, 100, value=None, placeholder="default")
+    rounds = epochs.number_input(
+        "Rounds", 1, 100, value=None, placeholder="default",
+        help="Times through the log, then through the labels. By default a few labels are gone "
+        "through more often than many.",
+    )  # fmt: skip
     number = seed.number_input("Seed", 0, value=0)
     adversarial = st.checkbox("Also learn from perturbed copies", disabled=not labelled)
     st.caption(

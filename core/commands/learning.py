@@ -14,7 +14,10 @@ def train(
     dataset: str,
     parent: Annotated[str | None, typer.Option("--from", help="Model to continue from.")] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", help="Most epochs of each phase.")
+        int | None,
+        typer.Option(
+            "--epochs", help="Most epochs of each phase. By default few labels take more."
+        ),
     ] = None,
     backbone: Annotated[
         str,
