@@ -11,6 +11,7 @@ against many permutations (and what these are worth: the correlation of two halv
 `rivals`: ways to estimate from equally many evaluations. `speed`: seconds until the first estimate,
 all events and all tokens are there. `queue`: evaluations per second across cases, case by case, and
 one coalition at a time, interleaved. `whatif`: milliseconds until an edited sequence has its score.
+`text`: MiniLM beside shap's explainers on the Hugging Face pipeline, see `benchmarks.explain_text`.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.explain_text import measure_text
 from core.batch import Batch, joined
 from core.demo import NAME
 from core.explain.coalitions import draw, every_coalition, exact_values, fitted_values
@@ -332,7 +334,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    known = ("exact", "rivals", "long", "seeds", "speed", "queue", "whatif")
+    known = ("exact", "rivals", "long", "seeds", "speed", "queue", "whatif", "text")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--parts", nargs="+", default=list(known), choices=known)
     parser.add_argument("--sequences", type=int, default=100, help="of 12 players")
@@ -355,6 +357,7 @@ def main() -> None:
         "speed": lambda: measure_speed(home, scorer, asked.long, asked.rounds),
         "queue": lambda: measure_queue(home, scorer, asked.cases, asked.rounds),
         "whatif": lambda: measure_whatif(home, scorer, asked.long, asked.rounds),
+        "text": lambda: measure_text(asked.long, asked.rounds),
     }
     for name, measure in parts.items():
         if name in asked.parts:
