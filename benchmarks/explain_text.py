@@ -129,9 +129,7 @@ class Case:
         self.truth = exact_values(self.scores)
         ((_, self.window),) = scorer.encoder._windows(batch)
         self.text = scorer.encoder.subwords.decode(self.window, skip_special_tokens=True)
-        stops = scorer.encoder.subwords(".", add_special_tokens=False)["input_ids"]
         lengths = [len(part) for part in next(scorer.encoder._sentences(batch))]
-        assert stops
         self.owner = np.concatenate([[-1], np.repeat(np.arange(self.n), lengths), [-1]])
         masked = [np.where((self.owner >= 0) & ~row[self.owner],
                            scorer.encoder.subwords.mask_token_id, self.window)
