@@ -11,6 +11,7 @@ against many permutations (and what these are worth: the correlation of two halv
 `rivals`: ways to estimate from equally many evaluations. `speed`: seconds until the first estimate,
 all events and all tokens are there. `queue`: evaluations per second across cases, case by case, and
 one coalition at a time, interleaved. `whatif`: milliseconds until an edited sequence has its score.
+`text`: MiniLM beside shap's explainers on the Hugging Face pipeline, see `benchmarks.explain_text`.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.explain_text import measure_text
 from core.batch import Batch, joined
 from core.demo import NAME
 from core.explain.coalitions import draw, every_coalition, exact_values, fitted_values
@@ -41,6 +43,7 @@ from core.store import runs
 from core.store.home import Home, open_home
 
 PLAYERS = 12
+MOVED = 0.05  # of the score: less is nothing to explain
 NEAR = 0.02  # of the top event's value: events that are as good as equal
 
 Floats = npt.NDArray[np.float64]
@@ -134,7 +137,7 @@ def code(present: Coalitions) -> npt.NDArray[np.int64]:
 
 def measure_exact(known: list[tuple[Game, Floats]]) -> None:
     """Print how near the sampling path comes to all coalitions."""
-    correlation, top, near, asked = [], [], [], []
+    correlation, top, near, asked, moved = [], [], [], [], []
     for game, scores in known:
         group = game.players.levels[0]
         place = [int(np.flatnonzero(group == number)[0]) for number in range(PLAYERS)]
@@ -155,11 +158,14 @@ def measure_exact(known: list[tuple[Game, Floats]]) -> None:
         top.append(picked == strength.argmax())
         near.append(strength[picked] >= (1 - NEAR) * strength.max())
         asked.append(sum(counts))
+        moved.append(abs(game.score - game.base_value) >= MOVED)
     print(
         f"12 players, {len(known)} sequences: correlation {np.median(correlation):.4f} median, "
         f"{min(correlation):.3f} lowest; same top event {np.mean(top):.1%} "
         f"(or one within {NEAR:.0%} of it: {np.mean(near):.1%}); "
-        f"{np.median(asked):.0f} evaluations instead of {2**PLAYERS}"
+        f"of the {sum(moved)} whose events move the score by {MOVED} or more "
+        f"{np.mean(np.array(top)[moved]):.1%}; "
+        f"{np.median(asked):.0f} evaluations (mean {np.mean(asked):.0f}) instead of {2**PLAYERS}"
     )
 
 
@@ -332,7 +338,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    known = ("exact", "rivals", "long", "seeds", "speed", "queue", "whatif")
+    known = ("exact", "rivals", "long", "seeds", "speed", "queue", "whatif", "text")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--parts", nargs="+", default=list(known), choices=known)
     parser.add_argument("--sequences", type=int, default=100, help="of 12 players")
@@ -355,6 +361,7 @@ def main() -> None:
         "speed": lambda: measure_speed(home, scorer, asked.long, asked.rounds),
         "queue": lambda: measure_queue(home, scorer, asked.cases, asked.rounds),
         "whatif": lambda: measure_whatif(home, scorer, asked.long, asked.rounds),
+        "text": lambda: measure_text(asked.long, asked.rounds),
     }
     for name, measure in parts.items():
         if name in asked.parts:

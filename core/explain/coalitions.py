@@ -68,9 +68,11 @@ def fitted_values(
 ) -> Floats:
     """Return the values, (players,), that fit the `scores` best and sum to ``full - empty``."""
     last = coalitions[:, -1:].astype(np.float64)
-    design = (coalitions[:, :-1] - last) * np.sqrt(weights)[:, None]
-    target = (scores - empty - last[:, 0] * (full - empty)) * np.sqrt(weights)
-    values = np.linalg.lstsq(design, target, rcond=None)[0]
+    design = coalitions[:, :-1] - last
+    target = scores - empty - last[:, 0] * (full - empty)
+    weighted = design.T * weights
+    # By the normal equations: as many as players, not as coalitions; too few leave them singular.
+    values = np.linalg.lstsq(weighted @ design, weighted @ target, rcond=None)[0]
     return np.append(values, full - empty - values.sum())
 
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    BertForSequenceClassification,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -34,6 +35,7 @@ from core.fields import MISSING
 from core.model.batching import BUDGET, by_length
 from core.model.encoder import ID2LABEL, POSITIVE, Encoder
 from core.model.loading import read_parts, read_weights
+from core.model.packed import packed_states
 from core.model.schemes import binary
 from core.model.windows import Ids, drawn, packed, phrase
 from core.tokens import Tokenizer
@@ -196,6 +198,8 @@ class TextEncoder(Encoder):
 
     def _read(self, windows: list[Ids]) -> Tensor:
         """Return logits and the last state of the first sub-word of each window, (W, K + H)."""
+        if isinstance(self.bert, BertForSequenceClassification) and not self.training:
+            return self._read_packed(windows)
         longest = max(len(window) for window in windows)
         ids = np.full((len(windows), longest), self.subwords.pad_token_id, dtype=np.int64)
         mask = np.zeros_like(ids)
@@ -206,6 +210,17 @@ class TextEncoder(Encoder):
         given = {name: torch.from_numpy(part).to(self.device) for name, part in inputs.items()}
         read = self.bert(**given, output_hidden_states=True)
         return torch.cat([read.logits, read.hidden_states[-1][:, 0]], dim=1)
+
+    def _read_packed(self, windows: list[Ids]) -> Tensor:
+        """Return the same from a BERT, without padding, and less of the last layer."""
+        bert, lengths = self.bert.bert, np.array([len(window) for window in windows])
+        place = np.concatenate([np.arange(length) for length in lengths])
+        ids, at = (
+            torch.from_numpy(part).to(self.device) for part in (np.concatenate(windows), place)
+        )
+        embedded = bert.embeddings(input_ids=ids[None], position_ids=at[None])[0]
+        opening = packed_states(bert, embedded, lengths, opening=True)
+        return torch.cat([self.bert.classifier(bert.pooler(opening[:, None])), opening], dim=1)
 
     def _phrases(self) -> list[Ids]:
         """Return the sub-words of every token of the vocabulary; of some there are none."""
