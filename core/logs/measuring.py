@@ -74,13 +74,17 @@ def create_part(con: duckdb.DuckDBPyConnection, mapping: Mapping, part: Part) ->
     )
     stored = ", ".join(f"{_stored(fact)} AS {quoted(fact.name)}" for fact in event_facts(mapping))
     con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE events AS
-        SELECT "@sequence", sequence_id, event.* REPLACE ({stored}), position
-        FROM (FROM (SELECT * EXCLUDE (bucket) FROM accepted WHERE {part.condition})
-                POSITIONAL JOIN facts{others}) AS event
+        f"""CREATE OR REPLACE TEMP TABLE places AS SELECT "@sequence", sequence_id, position
+        FROM (SELECT "row", row_number() OVER () AS "@at" FROM accepted WHERE {part.condition})
             JOIN (SELECT "row", "group", piece, position FROM placed) USING ("row")
             JOIN (SELECT "group", piece, "@sequence", sequence_id FROM pieces)
                 USING ("group", piece)
+        ORDER BY "@at" """
+    )
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE events AS SELECT * REPLACE ({stored})
+        FROM (SELECT * EXCLUDE (bucket) FROM accepted WHERE {part.condition})
+            POSITIONAL JOIN places POSITIONAL JOIN facts{others}
         ORDER BY "@sequence", position"""
     )
 
