@@ -29,8 +29,8 @@ class Counts:
 def create_events(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> Counts:
     """Create the tables `accepted` and `rejected` from `source`.
 
-    `accepted` holds the usable events, by `bucket` of their actor (0 to `BUCKETS` - 1), in no
-    order within one.
+    `accepted` holds the usable events, by `bucket` of their actor (0 to `BUCKETS` - 1), then by
+    actor, time and row: facts are computed along this order.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping, formats: list[str])
                 {_time_reasons(roles.time)} END) AS "@reason"
             FROM (SELECT "@row" AS "row", "@line", "@file", "@text", "@refused",
                 {_raw_time(roles.time)} AS "@time", {", ".join(cells)}
-                FROM source)) ORDER BY bucket"""
+                FROM source)) ORDER BY bucket, actor_id, ts, "row" """
     )
 
 

@@ -6,20 +6,32 @@ the actor. `core.logs.measuring` computes them.
 """
 
 from core.logs.engine import quoted
-from core.logs.fact import Bucketing, Fact, Scope, entity_columns, numeric_columns, plain
+from core.logs.fact import (
+    SO_FAR,
+    TURN,
+    Bucketing,
+    Fact,
+    Helper,
+    entity_columns,
+    following,
+    numeric_columns,
+    older,
+    plain,
+    previous,
+)
 from core.logs.mapping import Mapping
 from core.logs.profiles import profile_facts
 
 __all__ = ["Fact", "entity_columns", "event_facts", "helpers", "numeric_columns", "profile_facts"]
 
 HOUR = 3600  # seconds
-OWN = 'PARTITION BY actor_id ORDER BY ts, "row"'
+OWN = ("actor_id",)
 
 
 def event_facts(mapping: Mapping) -> list[Fact]:
     """Return the facts of every event of a log with this mapping."""
     timed = mapping.roles.time is not None
-    facts = [_fact("nth", f"row_number() OVER ({OWN})", "actor", "count", "event {value} so far")]
+    facts = [_own("nth", OWN, TURN, "count", "event {value} so far")]
     if timed:
         facts += _pace_facts()
     if mapping.roles.action:
@@ -32,74 +44,65 @@ def event_facts(mapping: Mapping) -> list[Fact]:
     return [fact for fact in facts if mapping.facts == "all" or fact.of is None]
 
 
-def helpers(mapping: Mapping) -> dict[str, str]:
-    """Return what facts are made of but nobody sees: name -> SQL."""
+def helpers(mapping: Mapping) -> dict[str, Helper]:
+    """Return what facts are made of but nobody sees, by name."""
     timed = mapping.roles.time is not None
     made = {}
     if mapping.roles.action:
-        made["_same_action"] = (
-            f"row_number() OVER ({OWN}) > 1 "
-            f"AND action IS NOT DISTINCT FROM lag(action) OVER ({OWN})"
-        )
+        same = '"@at" > "@first" AND action IS NOT DISTINCT FROM lag(action) OVER ()'
+        made["_same_action"] = Helper(same, OWN)
     groups = [*(["item"] if mapping.roles.item else []), *entity_columns(mapping)]
     for name in groups if timed else []:
-        made[f"_{name}_nth"] = f'row_number() OVER (PARTITION BY {quoted(name)} ORDER BY ts, "row")'
+        made[f"_{name}_nth"] = Helper(TURN, (name,))
         made |= _stays(name)
+    for name in entity_columns(mapping) if timed else []:
+        first = f"CASE WHEN {name}_own = 1 THEN 1 ELSE 0 END"
+        made[f"_{name}_firsts"] = Helper(f"sum({first}) {SO_FAR}", (name,))
     if mapping.roles.item:
         for column in numeric_columns(mapping):
             made |= _sums_of_others(column, timed)
     return made
 
 
-def _fact(name: str, sql: str, scope: Scope, bucketing: Bucketing, words: str) -> Fact:
-    return Fact(name, sql, scope, bucketing, words)
+def _own(name: str, by: tuple[str, ...], sql: str, bucketing: Bucketing, words: str) -> Fact:
+    """Return a fact about the actor's own events, in the order `by`."""
+    return Fact(name, sql, "actor", bucketing, words, by=by)
 
 
 def _others(of: str, name: str, sql: str, bucketing: Bucketing, words: str) -> Fact:
     """Return a fact about everybody's events with the same value of column `of`."""
-    return Fact(name, _where(quoted(of), sql), "log", bucketing, words, of)
+    by = () if "PARTITION BY" in sql else (of,)
+    return Fact(name, _where(quoted(of), sql), "log", bucketing, words, of, by)
 
 
-def _before(group: str, seconds: int) -> str:
-    """Frame: the group's events that are more than `seconds` older than this one."""
-    return (
-        f"OVER (PARTITION BY {group} ORDER BY ts RANGE BETWEEN UNBOUNDED PRECEDING "
-        f"AND INTERVAL {seconds * 1_000_000 + 1} MICROSECOND PRECEDING)"
-    )
-
-
-def _so_far(group: str) -> str:
-    return f'OVER (PARTITION BY {group} ORDER BY ts, "row" ROWS UNBOUNDED PRECEDING)'
-
-
-def _recent(group: str, seconds: int) -> str:
+def _recent(seconds: int) -> str:
     """Count the group's events in the trailing time; ties after the event do not count."""
-    turn = f'row_number() OVER (PARTITION BY {group} ORDER BY ts, "row")'
-    return f"{turn} - count(*) {_before(group, seconds)}"
+    return f'"@at" - {older(seconds)}'
 
 
-def _stays(name: str) -> dict[str, str]:
+def _stays(name: str) -> dict[str, Helper]:
     """Return where an actor's stays with a value of column `name` begin and end (1, else 0).
 
     A stay goes on while the value comes back within an hour. That it has ended is used no sooner
     than an hour later, so it tells nothing of what is still to come.
     """
-    pair = f'OVER (PARTITION BY actor_id, {quoted(name)} ORDER BY ts, "row")'
 
     def apart(earlier: str, later: str) -> str:
         within = f"coalesce(epoch_us({later}) - epoch_us({earlier}) <= {HOUR * 1_000_000}, false)"
         return f"CASE WHEN {within} OR {quoted(name)} IS NULL THEN 0 ELSE 1 END"
 
     return {
-        f"_{name}_begins": apart(f"lag(ts) {pair}", "ts"),
-        f"_{name}_ends": apart("ts", f"lead(ts) {pair}"),
+        f"_{name}_begins": Helper(apart(previous("ts"), "ts"), ("actor_id", name)),
+        f"_{name}_ends": Helper(apart("ts", following("ts")), ("actor_id", name)),
     }
 
 
-def _distinct(name: str, group: str) -> str:
-    """Count the stays of the trailing hour: the distinct values, or actors, among its events."""
-    ended = f"sum(_{name}_ends) {_before(group, HOUR)}"
-    return f"sum(_{name}_begins) {_so_far(group)} - coalesce({ended}, 0)"
+def _distinct(name: str) -> str:
+    """Count the stays of the trailing hour: the distinct values, or actors, among its events.
+
+    The stays of earlier groups need not be left out: every one of them has ended.
+    """
+    return f"sum(_{name}_begins) {SO_FAR} - {older(HOUR, f'_{name}_ends')}"
 
 
 def _where(column: str, sql: str) -> str:
@@ -107,45 +110,40 @@ def _where(column: str, sql: str) -> str:
 
 
 def _run(name: str, same: str, words: str) -> Fact:
-    start = f"max(CASE WHEN NOT {same} THEN nth END) OVER ({OWN} ROWS UNBOUNDED PRECEDING)"
-    return _fact(name, f"nth - {start} + 1", "actor", "count", words)
+    start = f'max(CASE WHEN NOT {same} THEN "@at" END) {SO_FAR}'
+    return _own(name, OWN, f'"@at" - {start} + 1', "count", words)
 
 
 def _pace_facts() -> list[Fact]:
-    since = f"epoch_us(ts) - epoch_us(lag(ts) OVER ({OWN}))"
+    since = f"epoch_us(ts) - epoch_us({previous('ts')})"
     return [
-        _fact("gap", f"({since}) / 1e6", "actor", "seconds", "{value} since the previous event"),
-        _fact("burst_10s", _recent("actor_id", 10), "actor", "count",
-              "{value} events within 10 seconds"),
-        _fact("burst_1m", _recent("actor_id", 60), "actor", "count",
-              "{value} events within a minute"),
-        _fact("actor_1h", _recent("actor_id", HOUR), "actor", "count",
-              "{value} events within an hour"),
-        _fact("hour", "CAST(hour(ts) AS VARCHAR)", "actor", "category", "at hour {value} UTC"),
-    ]  # fmt: skip
+        _own("gap", OWN, f"({since}) / 1e6", "seconds", "{value} since the previous event"),
+        _own("burst_10s", OWN, _recent(10), "count", "{value} events within 10 seconds"),
+        _own("burst_1m", OWN, _recent(60), "count", "{value} events within a minute"),
+        _own("actor_1h", OWN, _recent(HOUR), "count", "{value} events within an hour"),
+        _own("hour", (), "CAST(hour(ts) AS VARCHAR)", "category", "at hour {value} UTC"),
+    ]
 
 
 def _item_facts(timed: bool) -> list[Fact]:
-    previous = f"lag(item) OVER ({OWN})"
+    same = f"CASE WHEN item = {previous('item')} THEN 'yes' ELSE 'no' END"
     facts = [
-        _fact("same_item",
-              _where("item", f"CASE WHEN item = {previous} THEN 'yes' ELSE 'no' END"),
-              "actor", "category", "same item as just before: {value}"),
-        _fact("item_own",
-              _where("item", 'row_number() OVER (PARTITION BY actor_id, item ORDER BY ts, "row")'),
-              "actor", "count", "this actor's event {value} on the item"),
+        _own("same_item", OWN, _where("item", same), "category",
+             "same item as just before: {value}"),
+        _own("item_own", ("actor_id", "item"), _where("item", TURN), "count",
+             "this actor's event {value} on the item"),
     ]  # fmt: skip
     if not timed:
         return facts + _shared_in_whole_log("item", "item")
     return [
         *facts,
-        _fact("items_1h", _distinct("item", "actor_id"), "actor", "count",
-              "{value} different items within an hour"),
+        _own("items_1h", OWN, _distinct("item"), "count",
+             "{value} different items within an hour"),
         _others("item", "item_seen", "_item_nth - item_own", "count",
                 "{value} earlier events of others on the item"),
-        _others("item", "item_events_1h", _recent("item", HOUR), "count",
+        _others("item", "item_events_1h", _recent(HOUR), "count",
                 "{value} events on the item within an hour"),
-        _others("item", "item_actors_1h", _distinct("item", "item"), "count",
+        _others("item", "item_actors_1h", _distinct("item"), "count",
                 "{value} actors on the item within an hour"),
         _others("item", "item_ratio_1h", "item_events_1h / item_actors_1h", "ratio",
                 "{value} events per actor on the item within an hour"),
@@ -167,37 +165,36 @@ def _shared_in_whole_log(name: str, noun: str) -> list[Fact]:
 
 def _entity_facts(name: str, timed: bool) -> list[Fact]:
     column, noun = quoted(name), plain(name)
-    both = f"actor_id, {column}"
-    turn = f'row_number() OVER (PARTITION BY {both} ORDER BY ts, "row")'
-    words = f"this actor's event {{value}} with this {noun}"
-    own = _fact(f"{name}_own", _where(column, turn), "actor", "count", words)
+    both = ("actor_id", name)
+    own = _own(f"{name}_own", both, _where(column, TURN), "count",
+               f"this actor's event {{value}} with this {noun}")  # fmt: skip
     if not timed:
         return [own, *_shared_in_whole_log(name, noun)]
-    first = f"CASE WHEN {name}_own = 1 THEN 1 ELSE 0 END"
-    firsts = f'sum({first}) OVER (PARTITION BY {column} ORDER BY ts, "row")'
+    firsts = f"_{name}_firsts"  # an event that is the first of its group is one
+    before = f'max(CASE WHEN "@at" = "@first" THEN {firsts} - 1 END) {SO_FAR}'
     return [
         own,
-        _fact(f"{name}_1h", _where(column, _recent(both, HOUR)), "actor", "count",
-              f"{{value}} events with this {noun} within an hour"),
-        _fact(f"{name}_distinct_1h", _distinct(name, "actor_id"), "actor", "count",
-              f"{{value}} different values of {noun} within an hour"),
-        _fact(f"{name}_ratio_1h", f"actor_1h / nullif({name}_distinct_1h, 0)", "actor", "ratio",
-              f"{{value}} events per {noun} within an hour"),
-        _others(name, f"{name}_actors", firsts, "count",
+        _own(f"{name}_1h", both, _where(column, _recent(HOUR)), "count",
+             f"{{value}} events with this {noun} within an hour"),
+        _own(f"{name}_distinct_1h", OWN, _distinct(name), "count",
+             f"{{value}} different values of {noun} within an hour"),
+        _own(f"{name}_ratio_1h", (), f"actor_1h / nullif({name}_distinct_1h, 0)", "ratio",
+             f"{{value}} events per {noun} within an hour"),
+        _others(name, f"{name}_actors", f"{firsts} - {before}", "count",
                 f"{{value}} actors with this {noun} so far"),
         _others(name, f"{name}_seen", f"_{name}_nth - {name}_own", "count",
                 f"{{value}} earlier events of others with this {noun}"),
     ]  # fmt: skip
 
 
-def _sums_of_others(name: str, timed: bool) -> dict[str, str]:
+def _sums_of_others(name: str, timed: bool) -> dict[str, Helper]:
     column = quoted(name)
     before = ' ORDER BY ts, "row" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING' if timed else ""
     made = {}
     for short, aggregate in (("sum", f"sum({column})"), ("count", f"count({column})")):
         everyone = f"coalesce({aggregate} OVER (PARTITION BY item{before}), 0)"
         own = f"coalesce({aggregate} OVER (PARTITION BY item, actor_id{before}), 0)"
-        made[f"_{name}_{short}"] = f"{everyone} - {own}"
+        made[f"_{name}_{short}"] = Helper(f"{everyone} - {own}")
     return made
 
 

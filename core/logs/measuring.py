@@ -5,7 +5,6 @@ facts about others likewise, after the events were divided anew by the values th
 does not grow with the log.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +14,10 @@ import pandas as pd
 from core.logs.engine import connect, in_parallel, quoted, scratch_folder
 from core.logs.events import BUCKETS
 from core.logs.fact import Fact
-from core.logs.facts import entity_columns, event_facts, helpers, numeric_columns
+from core.logs.facts import OWN, entity_columns, event_facts, helpers, numeric_columns
 from core.logs.frames import to_frame
 from core.logs.mapping import Mapping
+from core.logs.ordering import Step, steps_of
 from core.logs.profiles import profile_facts
 from core.logs.sequencing import Part, parts_of
 from core.schema import Column
@@ -28,26 +28,32 @@ _EVENTS_PER_CHUNK = 500_000  # of events divided by what they share: these rows 
 def measure_others(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     """Create a table of the facts of scope `log` for each column whose values events share.
 
-    They have `bucket` and `row` of the events of `accepted` that have a value.
+    It has `bucket` and a row for each event of `accepted`, in the same order.
     """
     for of, facts in _shared(mapping).items():
+        column = quoted(of)
+        numbered = f"""(SELECT bucket AS home, row_number() OVER () AS place, "row", ts,
+            {_hashed(mapping)} FROM accepted)"""
         con.execute(
-            f"""CREATE TABLE shared AS SELECT bucket AS home, "row", ts, {_hashed(mapping)},
-                hash({quoted(of)}) % {BUCKETS} AS bucket
-            FROM accepted WHERE {quoted(of)} IS NOT NULL ORDER BY bucket"""
+            f"""CREATE TABLE shared AS SELECT *, hash({column}) % {BUCKETS} AS bucket
+            FROM {numbered} WHERE {column} IS NOT NULL ORDER BY bucket, {column}, ts, "row" """
         )
         chunks = parts_of(con, "shared", _EVENTS_PER_CHUNK)
 
-        def measure(own: duckdb.DuckDBPyConnection, chunk: Part, facts: list[Fact] = facts) -> None:
+        def measure(
+            own: duckdb.DuckDBPyConnection, chunk: Part, of: str = of, facts: list[Fact] = facts
+        ) -> None:
             events = f"(FROM shared WHERE {chunk.condition})"
-            measured = _measured(mapping, facts, events, 'home, "row"')
-            own.execute(f"CREATE OR REPLACE TABLE chunk_{chunk.number} AS {measured}")
+            query = _measured(own, mapping, facts, events, (of,), "home, place")
+            own.execute(f"CREATE OR REPLACE TABLE chunk_{chunk.number} AS {query}")
 
         in_parallel(con, measure, chunks)
         tables = [f"chunk_{chunk.number}" for chunk in chunks]
+        lacking = f"SELECT home, place FROM {numbered} WHERE {column} IS NULL"
+        every = " UNION ALL BY NAME ".join([*(f"FROM {table}" for table in tables), lacking])
         con.execute(
-            f"""CREATE TABLE {_others(of)} AS SELECT home AS bucket, * EXCLUDE (home)
-            FROM ({" UNION ALL ".join(f"FROM {table}" for table in tables)}) ORDER BY home"""
+            f"""CREATE TABLE {_others(of)} AS SELECT home AS bucket, * EXCLUDE (home, place)
+            FROM ({every}) ORDER BY place"""
         )
         for table in ("shared", *tables):
             con.execute(f"DROP TABLE {table}")
@@ -59,27 +65,26 @@ def create_part(con: duckdb.DuckDBPyConnection, mapping: Mapping, part: Part) ->
     Needs what `cut_sequences` and `measure_others` leave.
     """
     own = [fact for fact in event_facts(mapping) if fact.scope == "actor"]
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE hashed AS
-        SELECT "row", ts, "@sequence", position, {_hashed(mapping)}
-        FROM (FROM accepted WHERE {part.condition})
-            JOIN (SELECT "row", "group", piece, position FROM placed) USING ("row")
-            JOIN (SELECT "group", piece, "@sequence" FROM pieces) USING ("group", piece)"""
-    )
-    measured = _measured(mapping, own, "hashed", '"row", "@sequence", position')
-    con.execute(f"CREATE OR REPLACE TEMP TABLE facts AS {measured}")
+    source = f"""(SELECT "row", ts, {_hashed(mapping)} FROM accepted WHERE {part.condition})"""
+    query = _measured(con, mapping, own, source, OWN)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE facts AS {query}")
     others = "".join(
-        f""" LEFT JOIN (SELECT * EXCLUDE (bucket) FROM {_others(of)} WHERE {part.condition})
-            USING ("row")"""
+        f" POSITIONAL JOIN (SELECT * EXCLUDE (bucket) FROM {_others(of)} WHERE {part.condition})"
         for of in _shared(mapping)
     )
-    facts = "".join(f", {_stored(fact)} AS {quoted(fact.name)}" for fact in event_facts(mapping))
+    stored = ", ".join(f"{_stored(fact)} AS {quoted(fact.name)}" for fact in event_facts(mapping))
     con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE events AS
-        SELECT "@sequence", sequence_id, event.*, position{facts}
-        FROM (SELECT * EXCLUDE (bucket) FROM accepted WHERE {part.condition}) AS event
-            JOIN facts USING ("row")
-            JOIN (SELECT "@sequence", sequence_id FROM pieces) USING ("@sequence"){others}
+        f"""CREATE OR REPLACE TEMP TABLE places AS SELECT "@sequence", sequence_id, position
+        FROM (SELECT "row", row_number() OVER () AS "@at" FROM accepted WHERE {part.condition})
+            JOIN (SELECT "row", "group", piece, position FROM placed) USING ("row")
+            JOIN (SELECT "group", piece, "@sequence", sequence_id FROM pieces)
+                USING ("group", piece)
+        ORDER BY "@at" """
+    )
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE events AS SELECT * REPLACE ({stored})
+        FROM (SELECT * EXCLUDE (bucket) FROM accepted WHERE {part.condition})
+            POSITIONAL JOIN places POSITIONAL JOIN facts{others}
         ORDER BY "@sequence", position"""
     )
 
@@ -94,7 +99,9 @@ def measure_actor(events: pd.DataFrame, mapping: Mapping) -> pd.DataFrame:
     edited[Column.TIME] = naive(edited[Column.TIME])
     with scratch_folder() as scratch, connect(scratch) as con:
         con.register("edited", edited.assign(_order=range(len(edited))))
-        query = own_facts_query(mapping, "edited", "_order")
+        steps, query = own_facts_steps(mapping, "edited", "_order")
+        for step in steps:
+            step.make(con)
         measured = to_frame(con.execute(f"{query} ORDER BY _order")).drop(columns="_order")
     return events.assign(**{str(name): measured[name].to_numpy() for name in measured})
 
@@ -114,11 +121,16 @@ def own_facts(mapping: Mapping) -> list[str]:
     return [fact.name for fact in event_facts(mapping) if fact.scope == "actor"]
 
 
-def own_facts_query(mapping: Mapping, source: str, kept: str) -> str:
-    """Return the query of the facts of scope `actor`, and of the column `kept`, of `source`."""
+def own_facts_steps(mapping: Mapping, source: str, kept: str) -> tuple[list[Step], str]:
+    """Return the steps to take, and then the query of the facts of scope `actor` of `source`.
+
+    It has the column `kept`, too.
+    """
     facts = [fact for fact in event_facts(mapping) if fact.scope == "actor"]
-    cells = ", ".join(f"{_stored(fact)} AS {quoted(fact.name)}" for fact in facts)
-    return f"SELECT {kept}, {cells} FROM ({_measured(mapping, facts, source, kept)})"
+    cells = ", ".join([kept, *(f"{_stored(fact)} AS {quoted(fact.name)}" for fact in facts)])
+    ordered = f'(FROM {source} ORDER BY actor_id, ts, "row")'
+    steps, query = _steps(mapping, facts, ordered, OWN, kept)
+    return steps, f"SELECT {cells} FROM ({query})"
 
 
 def profile_query(mapping: Mapping, actions: Sequence[str], source: str) -> str:
@@ -162,11 +174,27 @@ def _stored(fact: Fact) -> str:
     return name if fact.bucketing == "category" else f"CAST({name} AS DOUBLE)"
 
 
-def _measured(mapping: Mapping, facts: list[Fact], source: str, kept: str) -> str:
-    """Return the query of `facts`, and of the columns `kept`, of every event in `source`."""
-    known = {fact.name: fact.sql for fact in event_facts(mapping)} | helpers(mapping)
-    stages, last = _stages(source, _needed([fact.name for fact in facts], known))
-    return f"WITH {stages} SELECT {', '.join([kept, *map(_typed, facts)])} FROM {last}"
+def _measured(
+    con: duckdb.DuckDBPyConnection,
+    mapping: Mapping,
+    facts: list[Fact],
+    source: str,
+    by: tuple[str, ...],
+    kept: str = "",
+) -> str:
+    """Take the steps to `facts`, and return the query of them and of the columns `kept`."""
+    steps, query = _steps(mapping, facts, source, by, kept)
+    for step in steps:
+        step.make(con)
+    return query
+
+
+def _steps(
+    mapping: Mapping, facts: list[Fact], source: str, by: tuple[str, ...], kept: str
+) -> tuple[list[Step], str]:
+    known = {fact.name: fact for fact in event_facts(mapping)} | helpers(mapping)
+    cells = ", ".join([*([kept] if kept else []), *map(_typed, facts)])
+    return steps_of(source, by, [fact.name for fact in facts], known, cells)
 
 
 def _typed(fact: Fact) -> str:
@@ -174,40 +202,3 @@ def _typed(fact: Fact) -> str:
     return (
         f"CAST({quoted(fact.name)} AS {kinds.get(fact.bucketing, 'DOUBLE')}) AS {quoted(fact.name)}"
     )
-
-
-def _words(sql: str) -> set[str]:
-    return set(re.findall(r"\w+", sql))
-
-
-def _needed(names: list[str], known: dict[str, str]) -> dict[str, str]:
-    """Return the definitions of `names` and of whatever they name."""
-    found: dict[str, str] = {}
-    waiting = list(names)
-    while waiting:
-        if (name := waiting.pop()) not in found:
-            found[name] = known[name]
-            waiting += _words(known[name]) & set(known)
-    return found
-
-
-def _stages(source: str, definitions: dict[str, str]) -> tuple[str, str]:
-    """Return chained SELECTs in which each definition stands after those that it names.
-
-    And as late as it may: windows in one stage share a sort, and carry fewer columns.
-    """
-    waiting = dict(definitions)
-    groups: list[dict[str, str]] = []
-    while waiting:
-        named = set().union(*(_words(sql) - {name} for name, sql in waiting.items()))
-        last = {name: sql for name, sql in waiting.items() if name not in named}
-        assert last, f"facts name each other in a circle: {sorted(waiting)}"
-        groups.insert(0, last)
-        waiting = {name: sql for name, sql in waiting.items() if name in named}
-    stages: list[str] = []
-    before = source
-    for number, group in enumerate(groups):
-        cells = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in group.items())
-        stages.append(f"stage_{number} AS (SELECT *, {cells} FROM {before})")
-        before = f"stage_{number}"
-    return ", ".join(stages), before

@@ -1,7 +1,7 @@
 """Facts of changed events, asked for again and again: while an analyst edits, while one searches.
 
 Planning the queries takes several times as long as running them on the events of one actor, so
-they are planned once, on a connection that stays open.
+they are planned once, on a connection that stays open, for tables that are filled anew.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ import pandas as pd
 
 from core.logs.frames import to_frame
 from core.logs.mapping import Mapping
-from core.logs.measuring import naive, own_facts, own_facts_query, profile_query
+from core.logs.measuring import naive, own_facts, own_facts_steps, profile_query
+from core.logs.ordering import Table
 from core.schema import Column
 
 
@@ -32,11 +33,13 @@ class Remeasuring:
         self._con = duckdb.connect(":memory:", config={"threads": "1"})
         self._con.register("example", self._as_given(events.iloc[:0]))
         self._con.execute("CREATE TABLE edited AS FROM example")
-        query = own_facts_query(mapping, "edited", "_order")
-        self._con.execute(f"CREATE TABLE own AS {query}")
+        steps, query = own_facts_steps(mapping, "edited", "_order")
+        self._steps = [*steps, Table("own", query)]
+        for step in self._steps:
+            step.make(self._con)
+            step.prepare(self._con)
         self._con.unregister("example")
         profiles = profile_query(mapping, actions, "measured")
-        self._con.execute(f"PREPARE own_facts AS INSERT INTO own {query}")
         self._con.execute(
             f"""PREPARE profiles AS WITH measured AS (
                 FROM edited JOIN own USING (_order) WHERE sequence_id IS NOT NULL) {profiles}"""
@@ -54,10 +57,10 @@ class Remeasuring:
         `sequence`.
         """
         with self._lock:
-            for table in ("edited", "own"):
-                self._con.execute(f"TRUNCATE {table}")
+            self._con.execute("TRUNCATE edited")
             self._con.append("edited", self._as_given(events), by_name=True)
-            self._con.execute("EXECUTE own_facts")
+            for step in self._steps:
+                step.remake(self._con)
             own = to_frame(self._con.execute("FROM own ORDER BY _order"))
             profiles = self._con.execute("EXECUTE profiles").df()
         measured = events.assign(**{name: own[name].to_numpy() for name in self._own})
