@@ -42,9 +42,14 @@ def train(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a candidate on verdicts and labels; without any, pre-train only."""
+    """Train a candidate on verdicts and labels; without any, pre-train only.
+
+    Past one GPU or core: torchrun --nproc-per-node 2 -m core train DATASET.
+    """
     from core.govern.config import TrainConfig
     from core.govern.training import train as train_model
+    from core.model.distributed import processes
+    from core.scoring.device import best_device
 
     config = TrainConfig.of(
         seed=seed,
@@ -55,15 +60,17 @@ def train(
         method=method,
         adversarial=adversarial,
     )
-    opened = open_home(home)
-    model = train_model(
-        opened,
-        dataset,
-        parent_id=parent,
-        config=config,
-        analyst=analyst,
-        told=lambda point: told(point["progress"], _point(point)),
-    )
+    with processes(best_device) as main:
+        if not main:
+            return
+        model = train_model(
+            open_home(home),
+            dataset,
+            parent_id=parent,
+            config=config,
+            analyst=analyst,
+            told=lambda point: told(point["progress"], _point(point)),
+        )
     answer({"model": model.id, "kind": model.kind, "metrics": model.metrics}, as_json)
 
 
