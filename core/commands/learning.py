@@ -46,23 +46,24 @@ def train(
 
     Past one GPU or core: torchrun --nproc-per-node 2 -m core train DATASET.
     """
-    from core.govern.config import TrainConfig
-    from core.govern.training import train as train_model
     from core.model.distributed import processes
     from core.scoring.device import best_device
 
-    config = TrainConfig.of(
-        seed=seed,
-        epochs=epochs,
-        layout=layout,
-        split_by=split_by,
-        backbone=backbone,
-        method=method,
-        adversarial=adversarial,
-    )
     with processes(best_device) as main:
         if not main:
             return
+        from core.govern.config import TrainConfig
+        from core.govern.training import train as train_model
+
+        config = TrainConfig.of(
+            seed=seed,
+            epochs=epochs,
+            layout=layout,
+            split_by=split_by,
+            backbone=backbone,
+            method=method,
+            adversarial=adversarial,
+        )
         model = train_model(
             open_home(home),
             dataset,

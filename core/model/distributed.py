@@ -78,17 +78,19 @@ def processes(find_device: Callable[[], torch.device]) -> Iterator[bool]:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with _peers():
         dist.init_process_group(backend, timeout=PATIENCE)
-    main = dist.get_rank() == 0
+    rank = dist.get_rank()
     try:
-        if main:
-            with _ended_by_torchrun():
-                yield True
-            return
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process hears it, and says so
-        _follow(device)
-        yield False
+        with _ended_by_torchrun():
+            if rank > 0:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process hears it
+                _follow(device)
+            yield rank == 0
+    except BadInput as error:
+        if rank > 1:  # the second says it too, for the main one may be what was killed
+            raise SystemExit(1) from error
+        raise
     finally:
-        if main and dist.is_initialized():
+        if rank == 0 and dist.is_initialized():
             _broadcast(None)
         _leave()
 
