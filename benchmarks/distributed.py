@@ -1,4 +1,4 @@
-"""Pre-training in two processes of one thread beside one process of two threads, in turns.
+"""Pre-training in two processes of one thread beside one process of one and two threads, in turns.
 
     OMP_NUM_THREADS=1 torchrun --standalone --nproc-per-node 2 -m benchmarks.distributed
 
@@ -67,16 +67,23 @@ def main() -> None:
             return
         encoder, puzzles = prepare(Path(name), given.width, given.steps)
         optimiser = Optimiser(encoder, 1e-3)
-        ratios = []
+        alone = partial(_alone, encoder)
+        ratios: dict[int, list[float]] = {1: [], THREADS: []}  # by threads of the one process
         with shared(encoder) as together:
             for _ in range(given.rounds):
-                torch.set_num_threads(THREADS)
-                one = rate(partial(_alone, encoder), optimiser, puzzles)
                 torch.set_num_threads(1)
                 two = rate(together, optimiser, puzzles)
-                ratios.append(two / one)
-                print(f"one process {one:.2f} steps/s, two {two:.2f}: {two / one:.2f} of it")
-        print(f"median {statistics.median(ratios):.2f}, width {given.width}")
+                for threads, found in ratios.items():
+                    torch.set_num_threads(threads)
+                    one = rate(alone, optimiser, puzzles)
+                    found.append(two / one)
+                    print(
+                        f"{threads} threads {one:.2f} steps/s, two processes {two:.2f}", flush=True
+                    )
+        for threads, found in ratios.items():
+            print(
+                f"median {statistics.median(found):.2f} of {threads} threads, width {given.width}"
+            )
 
 
 if __name__ == "__main__":

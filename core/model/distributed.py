@@ -1,4 +1,4 @@
-"""Training past one process: whoever started several of them, the main one leads, all compute.
+"""Training in several processes: the main one leads, all compute gradients.
 
 ``torchrun`` starts the processes, here or on several machines, and tells each which it is. Only the
 main one reads the log, draws batches, masks and augmentations, goes down the gradient, judges,
