@@ -45,28 +45,36 @@ def train(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a candidate on verdicts and labels; without any, pre-train only."""
-    from core.govern.config import TrainConfig
-    from core.govern.training import train as train_model
+    """Train a candidate on verdicts and labels; without any, pre-train only.
 
-    config = TrainConfig.of(
-        seed=seed,
-        epochs=epochs,
-        layout=layout,
-        split_by=split_by,
-        backbone=backbone,
-        method=method,
-        adversarial=adversarial,
-    )
-    opened = open_home(home)
-    model = train_model(
-        opened,
-        dataset,
-        parent_id=parent,
-        config=config,
-        analyst=analyst,
-        told=lambda point: told(point["progress"], _point(point)),
-    )
+    Past one GPU or core: torchrun --nproc-per-node 2 -m core train DATASET.
+    """
+    from core.model.distributed import processes
+    from core.scoring.device import best_device
+
+    with processes(best_device) as main:
+        if not main:
+            return
+        from core.govern.config import TrainConfig
+        from core.govern.training import train as train_model
+
+        config = TrainConfig.of(
+            seed=seed,
+            epochs=epochs,
+            layout=layout,
+            split_by=split_by,
+            backbone=backbone,
+            method=method,
+            adversarial=adversarial,
+        )
+        model = train_model(
+            open_home(home),
+            dataset,
+            parent_id=parent,
+            config=config,
+            analyst=analyst,
+            told=lambda point: told(point["progress"], _point(point)),
+        )
     answer({"model": model.id, "kind": model.kind, "metrics": model.metrics}, as_json)
 
 

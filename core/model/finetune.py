@@ -18,10 +18,11 @@ from core.model.augment import AUGMENTATIONS
 from core.model.batching import Report, shuffled
 from core.model.calibration import calibrate, set_temperatures
 from core.model.checkpoint import Checkpoint, Position
+from core.model.distributed import Add, shared
 from core.model.encoder import Encoder
 from core.model.inference import probabilities_by_kind
-from core.model.loss import bag_logits, binary_loss, kind_loss
-from core.model.optimising import Optimiser, autocast
+from core.model.loss import Examples
+from core.model.optimising import Optimiser
 from core.model.schemes import (
     UNTOLD,
     add_schemes,
@@ -93,8 +94,9 @@ def finetune(
     sure = np.ones(len(batch)) if confidence is None else confidence
     run = _Finetuning(encoder, batch, bags, config, seed, sure, checkpoint or Checkpoint(None))
     run.restore()
-    while run.position.epoch < run.epochs and run.waited < run.patience:
-        run.epoch(report)
+    with shared(encoder) as add:
+        while run.position.epoch < run.epochs and run.waited < run.patience:
+            run.epoch(add, report)
     run.save()
     encoder.load_state_dict(run.best)
     merge(encoder).eval()
@@ -126,7 +128,7 @@ class _Finetuning:
         steps = -(-len(self._batches()) // self.config.accumulate)  # to an epoch
         self.epochs = self.config.epochs or max(EPOCHS, -(-STEPS // steps))
         self.patience = self.config.patience or max(4, self.epochs // 3)
-        self.weight = _positive_weight(self.train.label).to(self.encoder.device)
+        self.weight = _positive_weight(self.train.label)
         self.optimiser = Optimiser(
             self.encoder,
             self.config.learning_rate * RATE[self.config.method],
@@ -158,14 +160,14 @@ class _Finetuning:
         }
         self.checkpoint.save(self.encoder, self.optimiser, self.position, further)
 
-    def epoch(self, report: Report) -> None:
+    def epoch(self, add: Add, report: Report) -> None:
         """Go through what is left of an epoch, judge the averaged weights, tell both."""
         number, epochs = self.position.epoch, self.epochs
         batches = self._batches()
         self.encoder.train()
         for place in range(self.position.batch, len(batches)):
             done = (number + place / len(batches)) / epochs
-            self._step(batches[place], done, last=place + 1 == len(batches))
+            self._step(add, batches[place], done, last=place + 1 == len(batches))
             report({"phase": "fine-tuning", "progress": done})
         loss = _finite(self.losses)
         judged = self.keep_if_better(cast(Encoder, self.averaged.module))
@@ -181,14 +183,11 @@ class _Finetuning:
             self.quality, self.best = judged, deepcopy(encoder.state_dict())
         return judged
 
-    def _step(self, index: npt.NDArray[np.int64], done: float, *, last: bool) -> None:
+    def _step(self, add: Add, index: npt.NDArray[np.int64], done: float, *, last: bool) -> None:
         """Add the gradient of some bags; every `accumulate` batches, and at last, go down it."""
         at = self.position
-        torch.manual_seed((self.seed << 32) + at.step)  # of the dropout
-        rng = np.random.default_rng([self.seed, at.step])
-        loss = self._loss(_sample(self.train.take(index), self.config.max_bag, rng), rng)
-        self.optimiser.add(loss / self.config.accumulate)
-        self.losses.append(loss.detach())
+        examples = self._examples(index, np.random.default_rng([self.seed, at.step]))
+        self.losses.append(add(examples, (self.seed << 32) + at.step, self.config.accumulate))
         self.position = replace(at, batch=at.batch + 1, step=at.step + 1)
         if last or self.position.batch % self.config.accumulate == 0:
             self.optimiser.step(done)
@@ -209,25 +208,18 @@ class _Finetuning:
             rng=rng,
         )
 
-    def _loss(self, bags: Bags, rng: np.random.Generator) -> Tensor:
-        """Return the loss of some bags, each counting as much as its label is sure."""
+    def _examples(self, index: npt.NDArray[np.int64], rng: np.random.Generator) -> Examples:
+        """Return training bags as a step sees them, each counting as much as its label is sure."""
+        bags = _sample(self.train.take(index), self.config.max_bag, rng)
         part = self.batch.take(bags.rows)
         for name in self.config.augmentations:
             part = AUGMENTATIONS[name](part, rng, self.encoder.tokenizer)
-        with autocast(self.encoder.device):
-            logits = self.encoder(part).float()  # (rows, K)
-        loss = binary_loss(
-            bag_logits(logits, bags),
-            bags.label,
-            positive_weight=self.weight,
-            label_smoothing=self.config.label_smoothing,
-            focal_gamma=self.config.focal_gamma,
-        )
-        if schemes := schemes_of(self.encoder):
-            loss = loss + kind_loss(logits, bags, schemes)
         of_bag = np.add.reduceat(self.sure[bags.rows], bags.offsets[:-1]) / np.diff(bags.offsets)
-        weight = torch.from_numpy(of_bag).float().to(self.encoder.device)
-        return (weight * loss).sum() / weight.sum().clamp(min=1e-6)
+        sure = torch.from_numpy(of_bag).float()
+        whole = float(sure.sum().clamp(min=1e-6))
+        bags = replace(bags, rows=np.arange(len(bags.rows)))
+        smoothing, gamma = self.config.label_smoothing, self.config.focal_gamma
+        return Examples(part, bags, sure, whole, self.weight, smoothing, gamma)
 
 
 def _set_dropout(encoder: Encoder, share: float) -> None:
@@ -288,7 +280,7 @@ def _quality(encoder: Encoder, batch: Batch, bags: Bags, weight: Tensor) -> tupl
     score, kinds = _of_bags(encoder, batch, bags)
     clipped = torch.from_numpy(score).double().clamp(1e-7, 1 - 1e-7)
     target = torch.from_numpy(bags.label).double()
-    weights = torch.where(target > 0, weight.cpu().double(), 1.0)
+    weights = torch.where(target > 0, weight.double(), 1.0)
     loss = float(nn.functional.binary_cross_entropy(clipped, target, weight=weights))
     kind = kind_of(bags, schemes_of(encoder))
     told = np.flatnonzero(kind != UNTOLD)

@@ -1,13 +1,55 @@
 """What fine-tuning makes small: how unlikely the labels of bags are."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from core.model.encoder import POSITIVE
-from core.model.schemes import UNTOLD, binary, kind_of
+from core.batch import Batch
+from core.model.encoder import POSITIVE, Encoder
+from core.model.optimising import autocast
+from core.model.schemes import UNTOLD, binary, kind_of, schemes_of
 from core.model.units import Bags
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Bags to learn from in one step; no bag is in the shares of two processes."""
+
+    part: Batch  # their sequences, as augmented
+    bags: Bags  # of rows of `part`
+    sure: Tensor  # (B,), how much each counts
+    whole: float  # sum of `sure` over the step that this is, or is a share of
+    positive_weight: Tensor
+    label_smoothing: float
+    focal_gamma: float
+
+    def share(self, number: int, processes: int) -> "Examples | None":
+        """Return a share of the bags; they are sorted by length, so each gets one in turn."""
+        index = np.arange(number, len(self.bags), processes)
+        if not len(index):
+            return None
+        bags = self.bags.take(index)
+        part = self.part.take(bags.rows)
+        bags = replace(bags, rows=np.arange(len(bags.rows)))
+        return replace(self, part=part, bags=bags, sure=self.sure[index])
+
+    def loss(self, encoder: Encoder) -> Tensor:
+        """Return the mean of the bags' losses, (), or what a share adds to that of its step."""
+        with autocast(encoder.device):
+            logits = encoder(self.part).float()  # (rows, K)
+        loss = binary_loss(
+            bag_logits(logits, self.bags),
+            self.bags.label,
+            positive_weight=self.positive_weight.to(encoder.device),
+            label_smoothing=self.label_smoothing,
+            focal_gamma=self.focal_gamma,
+        )
+        if schemes := schemes_of(encoder):
+            loss = loss + kind_loss(logits, self.bags, schemes)
+        return (self.sure.to(encoder.device) * loss).sum() / self.whole
 
 
 def bag_logits(logits: Tensor, bags: Bags) -> Tensor:

@@ -3,7 +3,6 @@
 from contextlib import AbstractContextManager
 
 import torch
-from torch import Tensor
 
 from core.model.encoder import Encoder
 
@@ -35,12 +34,8 @@ class Optimiser:
         ]
         self.adamw = torch.optim.AdamW([group for group in groups if group["params"]])
 
-    def add(self, loss: Tensor) -> None:
-        """Add the gradient of `loss` to that of the losses since the last step."""
-        loss.backward()  # type: ignore[no-untyped-call]
-
     def step(self, done: float) -> None:
-        """Take one step down the gradient; `done` is the share of the training before it."""
+        """Take one step down the gradient there is; `done` is the share of the training before."""
         rising = max(done, 0.01 * self.warm_up) / self.warm_up
         falling = (1 - done) / (1 - self.warm_up)
         for group in self.adamw.param_groups:

@@ -16,8 +16,9 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.model.batching import Parts, Report, shuffled
 from core.model.checkpoint import Checkpoint, Position
+from core.model.distributed import shared
 from core.model.encoder import Encoder
-from core.model.masking import training_mask
+from core.model.masking import Chosen, training_mask
 from core.model.optimising import Optimiser, autocast
 
 ROUND = 20_000  # most sequences to a point of the curve; a large log needs fewer epochs than one
@@ -69,26 +70,26 @@ def pretrain(
     size = min(ROUND, sum(parts.sizes))
     losses: list[torch.Tensor] = []
     encoder.train()
-    for following, batch in _batches(encoder, parts, config, seed, position):
-        if position.seen >= total:
-            break
-        loss = _loss(encoder, batch, config, seed, position.step)
-        if loss is not None:
-            optimiser.add(loss)
-            optimiser.step(position.seen / total)
-            losses.append(loss.detach())
-        before, position = position, following
-        progress = min(position.seen / total, 1.0)
-        if position.step % 20 == 0:
-            report({"phase": "pre-training", "progress": progress})
-        if losses and (position.seen // size > before.seen // size or position.seen >= total):
-            mean = _finite(losses)
-            point = {"epoch": -(-position.seen // size), "loss": mean, "progress": progress}
-            report({"phase": "pre-training", **point})
-            losses = []
-        if checkpoint.due:
-            _finite(losses or [torch.zeros(())])
-            checkpoint.save(encoder, optimiser, position)
+    with shared(encoder) as add:
+        for following, batch in _batches(encoder, parts, config, seed, position):
+            if position.seen >= total:
+                break
+            puzzle = _puzzle(batch, config, np.random.default_rng([seed, position.step, 1]))
+            if puzzle.tokens:  # chance may hide none
+                losses.append(add(puzzle, (seed << 32) + position.step, 1))
+                optimiser.step(position.seen / total)
+            before, position = position, following
+            progress = min(position.seen / total, 1.0)
+            if position.step % 20 == 0:
+                report({"phase": "pre-training", "progress": progress})
+            if losses and (position.seen // size > before.seen // size or position.seen >= total):
+                mean = _finite(losses)
+                point = {"epoch": -(-position.seen // size), "loss": mean, "progress": progress}
+                report({"phase": "pre-training", **point})
+                losses = []
+            if checkpoint.due:
+                _finite(losses or [torch.zeros(())])
+                checkpoint.save(encoder, optimiser, position)
     checkpoint.save(encoder, optimiser, position)
     encoder.eval()
 
@@ -116,23 +117,36 @@ def _after(position: Position, place: int, batch: int, sequences: int = 0) -> Po
     return Position(position.epoch, place, batch, step, position.seen + sequences)
 
 
-def _loss(
-    encoder: Encoder, batch: Batch, config: PretrainConfig, seed: int, step: int
-) -> torch.Tensor | None:
-    """Return the mean loss at the hidden tokens; None where chance hid none."""
-    torch.manual_seed((seed << 32) + step)  # of the dropout
+@dataclass(frozen=True)
+class _Puzzle:
+    """Sequences of which tokens are hidden, to be told from what is left."""
+
+    batch: Batch
+    hidden: Chosen
+    tokens: int  # hidden in the whole batch that this is, or is a share of
+
+    def share(self, number: int, processes: int) -> "_Puzzle | None":
+        """Return a share of the sequences; they are sorted by length, so each gets one in turn."""
+        rows = np.arange(number, len(self.batch), processes)
+        hidden = self.hidden[np.isin(self.batch.owner, rows)]
+        return _Puzzle(self.batch.take(rows), hidden, self.tokens) if hidden.any() else None
+
+    def loss(self, encoder: Encoder) -> torch.Tensor:
+        """Return the mean surprise at the hidden tokens, (), or what a share adds to it."""
+        with autocast(encoder.device):
+            return encoder.masked(self.batch, self.hidden).sum() / self.tokens
+
+
+def _puzzle(batch: Batch, config: PretrainConfig, rng: np.random.Generator) -> _Puzzle:
     hidden = training_mask(
         batch,
-        np.random.default_rng([seed, step, 1]),
+        rng,
         token_share=config.token_share,
         event_share=config.event_share,
         profile_share=config.profile_share,
         blank_share=config.blank_share,
     )
-    if not hidden.any():
-        return None
-    with autocast(encoder.device):
-        return encoder.masked(batch, hidden).mean()
+    return _Puzzle(batch, hidden, int(hidden.sum()))
 
 
 def _finite(losses: list[torch.Tensor]) -> float:
