@@ -4,11 +4,12 @@ from typing import Final, Literal
 
 from peft import LoraConfig
 from peft.tuners.lora import LoraModel
+from torch import nn
+from transformers import PreTrainedModel
 
 from core.model.encoder import Encoder
 
 Method = Literal["full", "lora", "head"]
-HEAD: Final = ("classifier", "bert.pooler")  # pre-training has taught neither anything
 RANK: Final = 8
 RATE: Final[dict[Method, float]] = {"full": 1.0, "lora": 3.0, "head": 5.0}  # of the learning rate
 
@@ -21,17 +22,25 @@ def adapt(encoder: Encoder, method: Method) -> Encoder:
     """
     if method == "full":
         return encoder
-    for name, weight in encoder.bert.named_parameters():
-        weight.requires_grad = name.startswith(HEAD)
+    bert = encoder.bert
+    for name, weight in bert.named_parameters():
+        weight.requires_grad = _in_head(bert, name)
     if method == "lora":
-        config = LoraConfig(
-            r=RANK, lora_alpha=2 * RANK, target_modules=["query", "key", "value", "dense"],
-            exclude_modules=r".*pooler.*",
-        )  # fmt: skip
-        encoder.bert = LoraModel(encoder.bert, config, "default").model
-        for name, weight in encoder.bert.named_parameters():
-            weight.requires_grad = weight.requires_grad or name.startswith(HEAD)
+        body = [
+            name
+            for name, layer in bert.named_modules()
+            if isinstance(layer, nn.Linear) and not _in_head(bert, name)
+        ]
+        config = LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules=body)
+        bert = encoder.bert = LoraModel(bert, config, "default").model
+        for name, weight in bert.named_parameters():
+            weight.requires_grad = weight.requires_grad or _in_head(bert, name)
     return encoder
+
+
+def _in_head(bert: PreTrainedModel, name: str) -> bool:
+    """Whether a part lies behind the body, or in its pooler, which pre-training teaches nothing."""
+    return not name.startswith(f"{bert.base_model_prefix}.") or ".pooler." in name
 
 
 def merge(encoder: Encoder) -> Encoder:

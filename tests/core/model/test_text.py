@@ -4,13 +4,21 @@ import importlib.util
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub.constants
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
+)
 
 from core.batch import Batch
 from core.errors import BadInput
@@ -22,6 +30,7 @@ from core.govern.log import read_log
 from core.govern.training import train
 from core.logs.importing import import_log
 from core.logs.labels import attach_labels
+from core.model.adapting import Method, adapt, merge
 from core.model.backbone import create_encoder, load_encoder
 from core.model.encoder import Encoder, Size
 from core.model.inference import probabilities, probabilities_by_kind
@@ -239,6 +248,44 @@ def test_training_goes_on_from_it_on_its_own_back_bone_only(texted: Home) -> Non
     assert config.finetune.epochs == 1
     with pytest.raises(BadInput, match="training goes on with that one"):
         TrainConfig.of(backbone="behaviour-base").going_on_from(texted, "texted")
+
+
+@pytest.mark.parametrize("method", ["lora", "head"])
+@pytest.mark.parametrize(
+    ("kind", "config", "head"),
+    [
+        (
+            ModernBertForSequenceClassification,
+            ModernBertConfig(
+                hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+                vocab_size=31_000, pad_token_id=0, cls_token_id=101, sep_token_id=102,
+            ),
+            ("head.", "classifier."),
+        ),
+        (
+            DistilBertForSequenceClassification,
+            DistilBertConfig(dim=16, hidden_dim=16, n_layers=1, n_heads=2, vocab_size=31_000),
+            ("pre_classifier.", "classifier."),
+        ),
+    ],
+)  # fmt: skip
+def test_of_other_architectures_too_only_the_head_and_low_rank_additions_are_trained(
+    texted: Home, tmp_path: Path, kind: Any, config: Any, head: tuple[str, ...], method: Method
+) -> None:
+    kind(config).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(minilm().removeprefix("text:")).save_pretrained(tmp_path)
+    log = read_log(texted, "tiny")
+    encoder = TextEncoder.of_checkpoint(
+        str(tmp_path), log.fit_tokenizer(), said=["action"], max_events=64, seed=0
+    )
+    before = set(encoder.bert.state_dict())
+    adapt(encoder, method)
+    trained = {name for name, one in encoder.bert.named_parameters() if one.requires_grad}
+    assert {name for name in before if name.startswith(head)} <= trained
+    low_rank = {name for name in trained if not name.startswith(head)}
+    assert bool(low_rank) == (method == "lora")
+    assert all("lora_" in name for name in low_rank)
+    assert set(merge(encoder).bert.state_dict()) == before
 
 
 @pytest.mark.parametrize("name", ["subwords/tokenizer.json", "model.safetensors", "vocab.json"])
