@@ -271,8 +271,8 @@ def _create_view_of_fields(
     con.execute(
         f"""CREATE VIEW source AS
         SELECT "@row", "@file", "@line", "@text",
-            coalesce("@refused", CASE WHEN len(fields) <> {len(columns)} AND (
-                    len(fields) <> {len(columns) + 1} OR trim(fields[-1]) <> '')
+            coalesce("@refused", CASE WHEN len(fields) < {len(columns)}
+                    OR array_to_string(fields[{len(columns) + 1}:], '') <> ''
                 THEN len(fields) || ' fields instead of {len(columns)}' END) AS "@refused",
             {select_cells(columns)}
         FROM (SELECT *, {cells} AS cells FROM ({parts}))"""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.logs import regular
@@ -32,6 +32,7 @@ def rows(path: Path) -> tuple[list[dict[str, Any]], bool]:
 
 @settings(max_examples=30, deadline=None)
 @given(lines=st.lists(LINE, min_size=1, max_size=8))
+@example(lines=["u1,i1,1,,", "u2,i2,2, ", 'u3,i3,3,""', "u4,i4,4,,x"])
 def test_both_ways_of_reading_agree(tmp_path_factory: Any, lines: list[str]) -> None:
     folder = tmp_path_factory.mktemp("both")
     text = "\n".join(["user,item,price", "u0,i0,1", *lines]) + "\n"
