@@ -136,14 +136,14 @@ def _open_and_explain(page: Page) -> None:
     page.get_by_role("button", name="Start reviewing").click()
     page.wait_for_url("**/case**")
     expect(page.get_by_text("towards unusual")).to_be_visible(timeout=LONG)
-    assert page.locator(".js-plotly-plot .scatterlayer .point").count() > 0
+    expect(page.locator(".js-plotly-plot .scatterlayer .point")).not_to_have_count(0)
     page.get_by_role("tab", name="Why").click()
     words = page.get_by_text(re.compile("^Base value")).inner_text()
     numbers = [float(number) for number in re.findall(r"[-+]?\d+\.\d+", words)]
     base, whole, events, together, score = numbers
     assert base + whole + events == pytest.approx(score, abs=2e-4)
     assert together == score
-    assert page.locator(".js-plotly-plot .barlayer .point").count() > 0
+    expect(page.locator(".js-plotly-plot .barlayer .point")).not_to_have_count(0)
 
 
 def _review(page: Page, workbench: Home) -> None:
