@@ -19,7 +19,6 @@ EXACT: Final = 12  # players of whom all coalitions are scored ...
 EXACT_POSITIONS: Final = 64_000  # ... where they take no more positions of the encoder
 LEAST: Final = 512  # coalitions of a sample
 MOST_PER_PLAYER: Final = 64
-CLOSE: Final = 1024  # a smaller sample grows where it does not tell which event is the strongest
 STABLE: Final = 0.95  # rank correlation at which a sample is large enough
 NEGLIGIBLE: Final = 0.001  # of the score; halves that differ by no more need no larger sample
 
@@ -54,8 +53,7 @@ def by_player(
 ) -> Generator[Hidden, Scores, Values]:
     """Return the players' Shapley values: exact if they are few, else from a growing sample.
 
-    The sample grows until its two independent halves order the players alike, and a small one until
-    it tells which event is the strongest, within bounds.
+    The sample grows until its two independent halves order the players alike, within bounds.
     """
     count, groups = players.count, players.levels[0]
     if count < 2:
@@ -80,7 +78,7 @@ def sampled(
     count, groups = players.count, players.levels[0]
     rng = np.random.default_rng(seed)
     size = max(LEAST, PER_PLAYER * count)
-    most = max(size, min(max(MOST_PER_PLAYER * count, 2 * CLOSE), POSITIONS // cost))
+    most = max(size, min(MOST_PER_PLAYER * count, POSITIONS // cost))
     most = min(most, 2**count - 2)  # there are no more
     known: dict[bytes, float] = {}
     halves = (_Sample(), _Sample())
@@ -108,8 +106,7 @@ def sampled(
         one, other = (estimate(half) for half in halves)
         stability = alike(one, other)
         near = float(np.abs(one - other).max()) <= NEGLIGIBLE
-        clear = len(known) >= CLOSE or _one_leads(values, one, other)
-        if (stability >= STABLE and clear) or near or len(known) >= most:
+        if stability >= STABLE or near or len(known) >= most:
             break
         # The first estimate is for the eye.
         new = grown(min(3 * len(known), most - len(known)))
@@ -119,16 +116,6 @@ def sampled(
 def _unknown(halves: tuple[_Sample, _Sample], known: dict[bytes, float]) -> Coalitions:
     rows = np.unique(np.concatenate([half.coalitions[-1] for half in halves]), axis=0)
     return rows[[row.tobytes() not in known for row in rows]]
-
-
-def _one_leads(values: Floats, one: Floats, other: Floats) -> bool:
-    """Say whether the strongest event leads the next by more than the standard error.
-
-    `one` and `other` are from the halves of the sample, so half their difference is the error.
-    """
-    strength = np.sort(np.abs(values[1:]))  # the profile is the first player
-    error = float(np.sqrt(np.mean((one - other) ** 2))) / 2
-    return len(strength) < 2 or bool(strength[-1] - strength[-2] > error)
 
 
 def alike(one: Floats, other: Floats) -> float:

@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit
 
 from core.explain.coalitions import draw, every_coalition, exact_values, fitted_values
 from core.explain.dividing import by_token
@@ -137,27 +136,6 @@ def test_a_sample_grows_until_it_is_stable_and_says_how_stable_it_is() -> None:
     )
     assert found.stability < 0.9
     assert sum(asked) > 1000
-
-
-def test_a_small_sample_grows_where_two_events_are_about_equally_strong() -> None:
-    groups, weight = np.arange(14), np.linspace(0.1, 1.0, 14)
-
-    def evaluations(strongest: float) -> int:
-        own, asked = weight.copy(), []
-        own[-1] = strongest
-
-        def score(present: npt.NDArray[np.bool_]) -> Floats:
-            asked.append(len(present))
-            pairs = np.sin(7 * present[:, ::2] @ np.arange(7)) / 2
-            return np.asarray(expit(present @ own - 4 + pairs))
-
-        ends = score(np.array([[False] * 14, [True] * 14])).tolist()
-        asked.clear()
-        play(sampled(Players([groups, groups]), 20, *ends), score)
-        return sum(asked)
-
-    assert evaluations(2.0) < 600
-    assert evaluations(weight[-2]) > 1000
 
 
 @pytest.mark.parametrize("seed", range(4))
