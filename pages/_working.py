@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PENDING = ":material/hourglass_top:"  # begins what is said of what is still to come
 LOOK = 0.3  # seconds between two looks at what became known
 RETRY = 20.0  # seconds after which what went wrong is tried again
-PATIENCE = 3.0  # seconds nobody looked: whoever asked has gone on to another case
+PATIENCE = 10.0  # seconds nobody looked: whoever asked has gone on to another case
 
 
 class _NobodyLooks(Exception):

@@ -138,7 +138,7 @@ def _open_and_explain(page: Page) -> None:
     expect(page.get_by_text("towards unusual")).to_be_visible(timeout=LONG)
     expect(page.locator(".js-plotly-plot .scatterlayer .point")).not_to_have_count(0)
     page.get_by_role("tab", name="Why").click()
-    words = page.get_by_text(re.compile("^Base value")).inner_text()
+    words = page.get_by_text(re.compile("^Base value")).inner_text(timeout=LONG)
     numbers = [float(number) for number in re.findall(r"[-+]?\d+\.\d+", words)]
     base, whole, events, together, score = numbers
     assert base + whole + events == pytest.approx(score, abs=2e-4)
