@@ -121,7 +121,7 @@ def test_two_processes_learn_what_one_learns(seeded_home: Home, tmp_path: Path) 
     assert len(one["losses"]) == 4
     torch.testing.assert_close(two["pretrained"], one["pretrained"], rtol=0, atol=1e-5)
     torch.testing.assert_close(two["finetuned"], one["finetuned"], rtol=0, atol=1e-5)
-    assert torch.load(tmp_path / "stopped.pt")["position"]["step"] > 3
+    assert torch.load(tmp_path / "stopped.pt")["position"]["step"] > 0
     gone_on = weights(pretrained(seeded_home, tmp_path / "stopped.pt"))
     torch.testing.assert_close(gone_on, one["pretrained"], rtol=0, atol=1e-5)
 
