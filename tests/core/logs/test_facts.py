@@ -306,3 +306,36 @@ def test_an_import_can_leave_out_facts_about_others(home: Home, tmp_path: Path) 
     assert not {"item_seen", "item_actors_1h", "ip_actors", "ip_seen"} & set(
         read_events(home, own.id)
     )
+
+
+def test_facts_meet_their_events_in_a_log_that_several_threads_read(
+    home: Home, tmp_path: Path
+) -> None:
+    """Tables are put side by side row by row, so deleting, filling in, adding keep their order."""
+    rng = np.random.default_rng(0)
+    size = 220_000  # more than a block of a table is left, which is what a thread takes at a time
+    log = pd.DataFrame({
+        "id": rng.integers(0, size, size),  # a third of the rows repeat one
+        "at": BASE + rng.integers(0, 86_400, size),
+        "user": rng.integers(0, 3000, size),
+        "item": rng.integers(0, 900, size),
+        "price": np.where(rng.random(size) < 0.3, np.nan, rng.random(size).round(3)),
+    })  # fmt: skip
+    roles = {"event_id": "id", "time": "at", "actor": "user", "item": "item", "amount": "price"}
+    given = Mapping.model_validate({"roles": roles, "impute": {"price": "median"}})
+    for rows, into in ((log[:10_000], None), (log, "log")):
+        rows.to_csv(tmp_path / "log.csv", index=False)
+        import_log(home, tmp_path / "log.csv", mapping=None if into else given, into=into)
+    with scratch_folder() as scratch, connect(scratch) as con:
+        con.register("stored", read_events(home, "log"))
+        wrong = con.execute(
+            """SELECT count(*), count(*) FILTER (nth != own_events),
+                count(*) FILTER (item_seen != item_events - own_on_item),
+                count(*) FILTER (amount IS NULL), count(DISTINCT event_id) FROM (
+            SELECT *, count(*) OVER (PARTITION BY actor_id ORDER BY ts, "row") AS own_events,
+                count(*) OVER (PARTITION BY item ORDER BY ts, "row") AS item_events,
+                count(*) OVER (PARTITION BY item, actor_id ORDER BY ts, "row") AS own_on_item
+            FROM stored)"""
+        ).fetchone()
+    kept = log["id"].nunique()
+    assert wrong == (kept, 0, 0, 0, kept)
