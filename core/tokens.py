@@ -89,7 +89,7 @@ class Tokenizer:
         if counts.sum() != len(events):
             raise BadInput(
                 f"The sequences tell of {counts.sum()} events, {len(events)} were given: "
-                "the data set is damaged; import it again."
+                "the data set has grown meanwhile (start again) or is damaged (import it again)."
             )
         sequence = np.repeat(np.arange(len(sequences), dtype=np.int32), counts)
         grids = {

@@ -8,8 +8,7 @@ import streamlit as st
 from core.charts import cohort as charts
 from core.explain.cohort import ALL, BY_VERDICT, MOST_CASES, cohort
 from core.explain.groups import group_columns
-from core.review import policy
-from core.store import models
+from core.store import models, runs
 from core.store.runs import Run
 from pages._common import CHART, begin, choose_dataset, enqueue, home, refusals
 from pages._jobs import show_running
@@ -116,7 +115,7 @@ begin("Cohort")
 show_running(("explain", "score", "demo"))
 dataset = choose_dataset()
 with home().engine.connect() as con:
-    run = policy.deciding_run(con, dataset.id)
+    run = runs.deciding(con, dataset.id)
     in_force = 0.0 if run is None else models.threshold(con, run.model_id)
 if run is None:
     st.info("Nothing has scored this log yet: train a model on it, or score it with one you have.")

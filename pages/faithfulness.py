@@ -7,8 +7,7 @@ import streamlit as st
 
 from core.charts import faithfulness as charts
 from core.explain.naming import METHOD_WORDS
-from core.review import policy
-from core.store import jobs
+from core.store import jobs, runs
 from pages._common import CHART, begin, choose_dataset, enqueue, home
 from pages._jobs import job_in_url, show_running
 from pages._words import ago, text
@@ -112,7 +111,7 @@ begin("Which explanation to trust")
 running = show_running((KIND,))
 dataset = choose_dataset()
 with home().engine.connect() as con:
-    run = policy.deciding_run(con, dataset.id)
+    run = runs.deciding(con, dataset.id)
 if run is None:
     st.info("Nothing has scored this log yet: train a model on it, or score it with one you have.")
     st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")

@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.look import RISK
-from core.review import exporting, policy
-from core.store import cases, explanations, models, queues
+from core.review import exporting
+from core.store import cases, explanations, models, queues, runs
 from pages._asking import draw_asking
 from pages._benefit import draw_benefit
 from pages._blind import draw_switch
@@ -53,7 +53,7 @@ chooser, view, search = st.columns([2, 1.2, 2])
 with chooser:
     dataset = choose_dataset()
 with home().engine.connect() as con:
-    run = policy.deciding_run(con, dataset.id)
+    run = runs.deciding(con, dataset.id)
     model = None if run is None else models.get(con, run.model_id)
     threshold = 0.0 if model is None else models.threshold(con, model.id)
 if run is None or model is None:

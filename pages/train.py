@@ -4,8 +4,7 @@ import streamlit as st
 
 from core.charts.overview import curve, metric_comparison
 from core.model.units import MIN_LABELS
-from core.review import policy
-from core.store import jobs, models
+from core.store import jobs, models, runs
 from core.store.jobs import Job
 from pages._common import CHART, begin, choose_dataset, enqueue, home, refusals
 from pages._jobs import show_running
@@ -43,7 +42,7 @@ def draw_next_step(model_id: str, dataset_id: str) -> None:
     """Offer to fill the queue, or where another model fills it, to compare and promote."""
     with home().engine.connect() as con:
         active = models.active(con)
-        run = policy.deciding_run(con, dataset_id)
+        run = runs.deciding(con, dataset_id)
     taken = active is not None and run is not None and active.id == run.model_id != model_id
     with st.container(horizontal=True):
         if st.button(

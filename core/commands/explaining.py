@@ -7,8 +7,7 @@ import typer
 
 from core.commands.base import HomeOption, JsonOption, answer, told, verb
 from core.errors import NotFound
-from core.review import policy
-from core.store import datasets, models
+from core.store import datasets, models, runs
 from core.store.home import Home, open_home
 
 
@@ -78,7 +77,7 @@ def _in_force(home: Path | None, dataset: str) -> str:
     """Return the model whose scores fill the queue of a data set."""
     with open_home(home).engine.connect() as con:
         datasets.get(con, dataset)
-        run = policy.deciding_run(con, dataset)
+        run = runs.deciding(con, dataset)
     if run is None:
         raise NotFound(f"Nothing has scored '{dataset}' yet: score it, or name a model (--model).")
     return run.model_id

@@ -9,11 +9,10 @@ from core.errors import BadInput, Conflict
 from core.logs.frames import read_sequences
 from core.model.baselines.tables import isolation_forest
 from core.model.units import label_actors
-from core.review.policy import deciding_run
 from core.review.sampling import UNKNOWN, Pool, choose
 from core.schema import Column, Trust
 from core.scoring.cases import cases_of_actors, read_scores
-from core.store import cases, datasets, labels, models, verdicts
+from core.store import cases, datasets, labels, models, runs, verdicts
 from core.store.home import Home, now
 from core.store.runs import Run
 
@@ -40,7 +39,7 @@ def ask(home: Home, dataset_id: str, strategy: str, size: int, *, seed: int = 0)
     """
     with home.engine.connect() as con:
         datasets.get(con, dataset_id)
-        run = deciding_run(con, dataset_id)
+        run = runs.deciding(con, dataset_id)
         if run is None:
             raise BadInput(f"'{dataset_id}' has no scores yet: score it first.")
         threshold = models.threshold(con, run.model_id)

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import pandas as pd
-from sqlalchemy import Connection
 
 from core.schema import Column
 from core.scoring.cases import renew_queue
 from core.store import datasets, models, runs
 from core.store.home import Home
 from core.store.models import Model
-from core.store.runs import Run
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,10 @@ def set_threshold(home: Home, model_id: str, threshold: float, analyst: str) -> 
     """Put a threshold of a model in force and renew the queues that its scores fill."""
     with home.engine.begin() as con:
         models.set_threshold(con, model_id, threshold, analyst)
-        deciding = [deciding_run(con, known) for known in datasets.all_datasets(con)["id"]]
+        deciding = [runs.deciding(con, known) for known in datasets.all_datasets(con)["id"]]
     for run in deciding:
         if run is not None and run.model_id == model_id:
             renew_queue(home, run)
-
-
-def deciding_run(con: Connection, dataset_id: str) -> Run | None:
-    """Return the run whose scores fill the queue: the active model's last, else the last of any."""
-    active = models.active(con)
-    own = None if active is None else runs.newest(con, dataset_id, active.id)
-    return own or runs.newest(con, dataset_id)
 
 
 def promote(home: Home, model_id: str, analyst: str) -> Model:

@@ -12,7 +12,7 @@ from core.errors import NotFound
 from core.logs.frames import read_sequences
 from core.schema import Column
 from core.scoring.known import DIGEST
-from core.store import cases, models
+from core.store import cases, models, runs
 from core.store.home import Home, now
 from core.store.runs import Run
 
@@ -34,21 +34,30 @@ def read_scores(home: Home, run_id: str) -> pd.DataFrame:
 def renew_queue(home: Home, run: Run) -> int:
     """Put the actors above the threshold in force, and a random slice, into the queue.
 
-    Returns the number of cases added.
+    Returns the number of cases added; nothing changes if another run decides (by now).
     """
     needed = [Column.ACTOR, Column.EVENTS, Column.AMOUNT, Column.LAST]
     scores = read_scores(home, run.id)
     sequences = read_sequences(home, run.dataset_id, columns=needed)
-    with home.engine.begin() as con:
-        picked = build_cases(
-            scores,
-            sequences,
-            threshold=models.threshold(con, run.model_id),
-            run_id=run.id,
-            dataset_id=run.dataset_id,
-            rng=np.random.default_rng(0),
-        )
-        return cases.replace_open(con, run.dataset_id, picked)
+    with home.engine.connect() as con:
+        threshold = models.threshold(con, run.model_id)
+        while runs.deciding(con, run.dataset_id) == run:
+            picked = build_cases(
+                scores,
+                sequences,
+                threshold=threshold,
+                run_id=run.id,
+                dataset_id=run.dataset_id,
+                rng=np.random.default_rng(0),
+            )
+            con.rollback()  # else what others decided meanwhile would not be seen
+            added = cases.replace_open(con, run.dataset_id, picked)
+            drawn, threshold = threshold, models.threshold(con, run.model_id)
+            if drawn == threshold and runs.deciding(con, run.dataset_id) == run:
+                con.commit()
+                return added
+            con.rollback()
+    return 0
 
 
 def build_cases(

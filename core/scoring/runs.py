@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict, NotFound
@@ -16,7 +15,7 @@ from core.scoring.cases import renew_queue
 from core.scoring.engine import Scorer
 from core.scoring.partitions import Progress, Spread, in_this_process, join, score_partitions
 from core.scoring.resident import Priority
-from core.store import models, runs
+from core.store import datasets, runs
 from core.store.home import Home, now, remove
 from core.store.runs import Run
 
@@ -47,11 +46,14 @@ def score_dataset(
     BadInput
         If the model knows too few of the log's tokens, a partition is damaged, or the disk is full.
     Conflict
-        If the same model is scoring the data set already.
+        If the same model is scoring the data set already, or the data set has grown meanwhile. What
+        was scored is kept for the next run.
     NotFound
         If the data set is not there, or no longer when its scores are.
     """
     started = time.perf_counter()
+    with home.engine.connect() as con:
+        dataset = datasets.get(con, dataset_id)
     run_id = f"{scorer.model_id}-{uuid.uuid4().hex[:8]}"
     folder = home.scoring_dir(scorer.model_id, dataset_id)
     with _alone(folder):
@@ -64,10 +66,10 @@ def score_dataset(
         run = Run(run_id, scorer.model_id, dataset_id, sequences, seconds, now())
         with _file_only_with_run(home, run), home.engine.begin() as con:
             runs.add(con, run)
-            decides = _decides(con, run)
+            if datasets.get(con, dataset_id) != dataset:
+                raise Conflict(f"The data set '{dataset_id}' has grown meanwhile: score it again.")
         remove(folder)
-    if decides:
-        renew_queue(home, run)
+    renew_queue(home, run)
     return run
 
 
@@ -102,11 +104,3 @@ def _file_only_with_run(home: Home, run: Run) -> Iterator[None]:
     except BaseException:
         remove(home.run_file(run.id))
         raise
-
-
-def _decides(con: Connection, run: Run) -> bool:
-    """Say whether a run fills the queue; a candidate's only where the active model has none."""
-    active = models.active(con)
-    if active is None or active.id == run.model_id:
-        return True
-    return runs.newest(con, run.dataset_id, active.id) is None

@@ -5,7 +5,17 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from core.errors import NotFound
 from core.store import queues
@@ -42,14 +52,17 @@ class Case:
 def replace_open(con: Connection, dataset_id: str, frame: pd.DataFrame) -> int:
     """Put `frame`'s cases in the queue in place of the undecided ones; decided cases stay.
 
-    A case whose verdict was undone, or of which somebody has an impression, keeps its id, because
-    that stays on record, but takes its new score; it stays as it is if `frame` lacks it. Returns
-    the number of cases added.
+    The case of an actor that is in the queue already keeps its id, for somebody may be looking at
+    it, but takes its new score. One that `frame` lacks stays as it is if its verdict was undone or
+    somebody has an impression of it, because that is on record, else it goes. Returns the number of
+    cases added.
     """
     on_record = select(verdicts.c.case_id).union(select(impressions.c.case_id))
-    con.execute(delete(cases).where(cases.c.dataset_id == dataset_id, cases.c.id.not_in(on_record)))
-    of_dataset = select(cases.c.actor_id).where(cases.c.dataset_id == dataset_id)
-    kept = frame["actor_id"].isin(set(con.execute(of_dataset).scalars()))
+    of_dataset = cases.c.dataset_id == dataset_id
+    gone = delete(cases).where(of_dataset, cases.c.id.not_in(on_record))
+    con.execute(gone.where(cases.c.actor_id.not_in(frame["actor_id"].tolist())))
+    known = set(con.execute(select(cases.c.actor_id).where(of_dataset)).scalars())
+    kept = frame["actor_id"].isin(known)
     _renew(con, dataset_id, frame[kept])
     add(con, frame[~kept])
     return int((~kept).sum())
@@ -68,9 +81,17 @@ def add(con: Connection, frame: pd.DataFrame) -> None:
 def _renew(con: Connection, dataset_id: str, frame: pd.DataFrame) -> None:
     """Give the open ones among the cases of `frame` their new values."""
     decided = select(verdicts.c.case_id).where(_STANDING)
-    open_again = update(cases).where(cases.c.dataset_id == dataset_id, cases.c.id.not_in(decided))
-    for row in records(frame):
-        con.execute(open_again.where(cases.c.actor_id == row["actor_id"]).values(row))
+    waiting = select(cases.c.actor_id, cases.c.id).where(
+        cases.c.dataset_id == dataset_id, cases.c.id.not_in(decided)
+    )
+    number = {row.actor_id: row.id for row in con.execute(waiting)}
+    rows = [
+        row | {"number": number[row["actor_id"]]}
+        for row in records(frame)
+        if row["actor_id"] in number
+    ]
+    if rows:
+        con.execute(update(cases).where(cases.c.id == bindparam("number")), rows)
 
 
 def get(con: Connection, case_id: int) -> Case:

@@ -110,6 +110,7 @@ def _create_engine(url: str) -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "savepoint", _begin_first)
     return engine
 
 
@@ -120,6 +121,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _begin_first(con: Connection, _name: str) -> None:
+    """Begin a transaction around a savepoint: Python's driver would not, and releasing commit."""
+    if not con.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+        con.exec_driver_sql("BEGIN")
 
 
 def _migrate(engine: Engine, folder: Path) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict
 from core.store import audit
+from core.store.cases import get
 from core.store.home import now
 from core.store.tables import blind_queues, cases, impressions, verdicts
 
@@ -35,6 +36,8 @@ def add(con: Connection, impression: Impression) -> None:
     ------
     Conflict
         If the analyst has given one at that stage already.
+    NotFound
+        If the case is gone.
     """
     values = asdict(impression) | {"created_at": now()}
     case_id, analyst, stage = impression.case_id, impression.analyst, impression.stage
@@ -43,7 +46,8 @@ def add(con: Connection, impression: Impression) -> None:
             con.execute(insert(impressions).values(values))
     except IntegrityError as error:
         if stage not in given(con, case_id, analyst):
-            raise  # it is something else: the case is gone, or what was given is no impression
+            get(con, case_id)  # or it is something else: what was given is no impression
+            raise
         raise Conflict(f"{analyst} has decided that stage of case {case_id} already.") from error
     if stage != LAST:
         detail = {"stage": stage, "decision": impression.decision}

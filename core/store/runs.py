@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from core.errors import NotFound
+from core.store import models
 from core.store.home import as_dict
 from core.store.tables import runs
 
@@ -33,6 +34,13 @@ def get(con: Connection, run_id: str) -> Run:
     if row is None:
         raise NotFound(f"There is no scoring run '{run_id}'.")
     return Run(**as_dict(row))
+
+
+def deciding(con: Connection, dataset_id: str) -> Run | None:
+    """Return the run whose scores fill the queue: the active model's last, else the last of any."""
+    active = models.active(con)
+    own = None if active is None else newest(con, dataset_id, active.id)
+    return own or newest(con, dataset_id)
 
 
 def newest(con: Connection, dataset_id: str, model_id: str | None = None) -> Run | None:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict
 from core.store import audit, impressions
+from core.store.cases import get
 from core.store.home import now
 from core.store.tables import cases, verdicts
 
@@ -35,6 +36,8 @@ def add(con: Connection, verdict: Verdict) -> int:
     ------
     Conflict
         If the case carries a standing verdict already.
+    NotFound
+        If the case is gone.
     """
     values = asdict(verdict) | {"created_at": now()}
     try:
@@ -46,7 +49,8 @@ def add(con: Connection, verdict: Verdict) -> int:
             verdicts.c.case_id == verdict.case_id, verdicts.c.undone_at.is_(None)
         )
         who = con.execute(standing).scalar()
-        if who is None:  # it is something else: the case is gone, or what was given is no verdict
+        if who is None:
+            get(con, verdict.case_id)  # or it is something else: what was given is no verdict
             raise
         raise Conflict(
             f"Case {verdict.case_id} is decided already, by {who}: undo that first."

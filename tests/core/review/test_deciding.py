@@ -1,8 +1,9 @@
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from core.errors import Conflict
 from core.review.deciding import class_counts, covered_sequences, decide, undo
-from core.store import cases, verdicts
+from core.store import audit, cases, verdicts
 from core.store.home import Home
 
 
@@ -55,6 +56,25 @@ def test_undo_brings_the_case_back(reviewed):
     assert undo(reviewed, "eva") == ann
     assert class_counts(reviewed, "log") == {"confirmed": 0, "legitimate": 0, "unclear": 0}
     assert _case_of(reviewed, "ann") == ann
+
+
+def test_a_verdict_its_impression_and_its_line_of_the_audit_are_stored_together_or_not_at_all(
+    reviewed,
+):
+    """What comes after the verdict fails here, as it would on a full disk."""
+    ann = _case_of(reviewed, "ann")
+    with reviewed.engine.begin() as con:
+        con.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON impressions BEGIN SELECT raise(FAIL, 'full'); END"
+        )
+        lines = len(audit.newest(con))
+    with pytest.raises(IntegrityError):
+        decide(reviewed, ann, "confirmed", analyst="eva")
+    with reviewed.engine.begin() as con:
+        con.exec_driver_sql("DROP TRIGGER full")
+        assert verdicts.of_case(con, ann).empty
+        assert len(audit.newest(con)) == lines
+    decide(reviewed, ann, "confirmed", analyst="eva")
 
 
 def test_the_same_case_is_decided_once(reviewed):

@@ -7,12 +7,13 @@ from core.review.policy import (
     Workload,
     actor_scores,
     days_covered,
-    deciding_run,
     promote,
     roll_back,
     set_threshold,
     workload,
 )
+from core.scoring import cases as scoring
+from core.scoring.cases import renew_queue
 from core.store import cases, models, runs
 from core.store.home import now
 from core.store.models import Model
@@ -66,7 +67,33 @@ def _flagged(home) -> list[str]:
 def test_the_active_model_fills_the_queue_whatever_scored_last(reviewed):
     _candidate(reviewed)
     with reviewed.engine.connect() as con:
-        assert deciding_run(con, "log").id == "run"
+        assert runs.deciding(con, "log").id == "run"
+
+
+def test_a_run_that_no_longer_decides_does_not_take_the_queue_back(reviewed):
+    with reviewed.engine.connect() as con:
+        before = runs.get(con, "run")
+    _candidate(reviewed)
+    promote(reviewed, "new", "eva")
+    assert renew_queue(reviewed, before) == 0
+    assert _flagged(reviewed) == ["bob"]
+
+
+def test_a_threshold_set_while_the_queue_is_filled_is_the_one_it_is_filled_by(
+    reviewed, monkeypatch
+):
+    build = scoring.build_cases
+
+    def while_somebody_decides(*given, **named):
+        if named["threshold"] != 0.85:
+            set_threshold(reviewed, "m", 0.85, "eva")
+        return build(*given, **named)
+
+    monkeypatch.setattr(scoring, "build_cases", while_somebody_decides)
+    with reviewed.engine.connect() as con:
+        run = runs.get(con, "run")
+    renew_queue(reviewed, run)
+    assert _flagged(reviewed) == ["ann"]
 
 
 def test_promoting_fills_the_queue_from_the_scores_there_are_and_rolling_back_restores_it(

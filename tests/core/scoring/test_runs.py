@@ -11,14 +11,14 @@ from filelock import FileLock
 from core.batch import Batch
 from core.errors import BadInput, Conflict, NotFound
 from core.logs import building
-from core.logs.frames import partitions
+from core.logs.frames import partitions, read_sequences
 from core.logs.importing import import_log
 from core.scoring.cases import read_scores
 from core.scoring.engine import Scorer
 from core.scoring.runs import score_dataset
 from core.store import datasets
 from core.store.home import Home
-from tests.conftest import small_log
+from tests.conftest import add_event, small_log
 
 ROOT = Path(__file__).parents[3]
 
@@ -72,6 +72,29 @@ def test_scores_of_a_data_set_deleted_meanwhile_leave_no_file(
     with pytest.raises(NotFound, match=r"'small'.* was deleted while it was being scored"):
         score_dataset(seeded_home, scorer, "small")
     assert list((seeded_home.path / "runs").iterdir()) == []
+
+
+def test_scores_of_a_data_set_that_grew_meanwhile_are_kept_for_the_next_run_and_not_shown(
+    seeded_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = Scorer.predict_proba
+    before = sorted((seeded_home.path / "runs").iterdir())
+
+    def while_it_grows(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(Scorer, "predict_proba", predict)
+        add_event(seeded_home, "small", "u001")
+        return predict(*given, **named)
+
+    add_event(seeded_home, "small", "u000")
+    scorer = Scorer.load(seeded_home.model_dir("finetuned"))
+    monkeypatch.setattr(Scorer, "predict_proba", while_it_grows)
+    with pytest.raises(Conflict, match="'small' has grown meanwhile: score it again"):
+        score_dataset(seeded_home, scorer, "small")
+    assert sorted((seeded_home.path / "runs").iterdir()) == before
+    assert len(parts(seeded_home)) == 1
+    run = score_dataset(seeded_home, scorer, "small")
+    assert run.sequences == len(read_sequences(seeded_home, "small"))
+    assert parts(seeded_home) == []
 
 
 def test_a_run_over_partitions_scores_each_sequence_once_and_tells_how_long_it_takes(

@@ -1,5 +1,6 @@
 import pytest
 
+from core.errors import NotFound
 from core.store import cases, verdicts
 from core.store.home import Home
 from core.store.verdicts import Verdict
@@ -41,3 +42,20 @@ def test_a_case_that_is_open_again_takes_its_new_score(reviewed: Home) -> None:
     ]
     assert decided[shown].to_numpy().tolist() == [["ann", "old", "ann-old", 0.7]]
     assert after["bob"] == before["bob"]
+
+
+def test_whoever_looks_at_a_case_finds_it_after_the_queue_was_renewed(home: Home) -> None:
+    with home.engine.begin() as con:
+        add_runs(con, "old", "new")
+        cases.replace_open(con, "log", case_rows("old", {"ann": 0.7, "bob": 0.8}))
+        before = ids(con)
+        assert cases.replace_open(con, "log", case_rows("new", {"bob": 0.6, "cy": 0.9})) == 1
+        after = ids(con)
+        assert after["bob"] == before["bob"]
+        assert (cases.get(con, after["bob"]).score, cases.get(con, after["bob"]).run_id) == (
+            0.6,
+            "new",
+        )
+        assert list(after) == ["cy", "bob"]
+        with pytest.raises(NotFound, match=f"no case {before['ann']}: it may have left the queue"):
+            verdicts.add(con, Verdict(before["ann"], "eva", "confirmed", [], 0.7))

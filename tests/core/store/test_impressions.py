@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from core.errors import Conflict
+from core.errors import Conflict, NotFound
 from core.store import audit, cases, datasets, impressions, queues, verdicts
 from core.store.home import MIGRATIONS, Home, open_home
 from core.store.impressions import Impression
@@ -56,7 +56,7 @@ def test_an_impression_stands_once_for_each_analyst_and_stage(waiting: Home) -> 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"stage": "guess"}, {"decision": "maybe"}, {"seconds": -1.0}, {"case_id": 99}],
+    [{"stage": "guess"}, {"decision": "maybe"}, {"seconds": -1.0}],
     ids=str,
 )
 def test_what_is_no_impression_is_not_stored(waiting: Home, wrong: dict[str, object]) -> None:
@@ -64,6 +64,11 @@ def test_what_is_no_impression_is_not_stored(waiting: Home, wrong: dict[str, obj
         right = {"case_id": ids(con)["ann"], "stage": "events", "decision": "unclear"}
         with pytest.raises(IntegrityError):
             impressions.add(con, Impression(**{"analyst": "eva", **right, **wrong}))
+
+
+def test_of_a_case_that_is_gone_there_is_no_impression(waiting: Home) -> None:
+    with waiting.engine.begin() as con, pytest.raises(NotFound, match="no case 99"):
+        impressions.add(con, Impression(99, "eva", "events", "unclear"))
 
 
 def test_the_audit_tells_of_every_change(waiting: Home) -> None:
