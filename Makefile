@@ -15,7 +15,7 @@ endif
 	$(BIN)/streamlit run app.py
 
 test: check browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/test.installed
 	$(BIN)/ruff format --check .

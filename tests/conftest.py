@@ -17,7 +17,11 @@ PAGES = sorted(file.stem for file in (ROOT / "pages").glob("[!_]*.py"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what reads the real logs where they are absent."""
+    """Begin with what takes longest, the browser; skip what reads the real logs if there are none.
+
+    At the end the other processes would have nothing left to do beside it.
+    """
+    items.sort(key=lambda item: "browser" not in item.keywords)
     if SHARED.is_dir():
         return
     absent = pytest.mark.skip(reason=f"the real logs are not at {SHARED}")
