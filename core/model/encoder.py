@@ -8,7 +8,7 @@ is the sum of the stock word and type embeddings of its tokens. Neither adds par
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, ClassVar, Final, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,7 @@ class Encoder(nn.Module):
     `masked` predicts masked tokens (pre-training, unusualness); `forward` classifies sequences.
     """
 
+    grows_trees: ClassVar[bool] = True  # when it learns from labels
     bert: Any  # the stock classes type their parts as Tensor | Module
     trees: Trees | None  # what judges beside a classifier, see `core.model.inference.judged`
 

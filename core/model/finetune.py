@@ -102,7 +102,8 @@ def finetune(
     run.save()
     encoder.load_state_dict(run.best)
     merge(encoder).eval()
-    encoder.trees = grow(encoder, batch, bags.of("train"), sure, seed)
+    if encoder.grows_trees:
+        encoder.trees = grow(encoder, batch, bags.of("train"), sure, seed)
     validation = bags.of("validation")  # these trained nothing
     calibrate(encoder, *_of_bags(encoder, batch, validation), validation)
 
