@@ -8,7 +8,7 @@ is the sum of the stock word and type embeddings of its tokens. Neither adds par
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, ClassVar, Final, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from core.errors import BadInput
 from core.model.likelihood import Measure, by_field, surprise
 from core.model.loading import read_parts, read_weights
 from core.model.packed import packed_states, rolled_out
+from core.model.trees import Trees
 from core.tokens import Tokenizer
 
 Layout = Literal["inline", "summed"]
@@ -49,12 +50,15 @@ class Encoder(nn.Module):
     `masked` predicts masked tokens (pre-training, unusualness); `forward` classifies sequences.
     """
 
+    grows_trees: ClassVar[bool] = True  # when it learns from labels
     bert: Any  # the stock classes type their parts as Tensor | Module
+    trees: Trees | None  # what judges beside a classifier, see `core.model.inference.judged`
 
     def __init__(self, bert: PreTrainedModel, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.bert = bert
         self.tokenizer = tokenizer
+        self.trees = None
         self.layout: Layout = bert.config.layout
 
     @classmethod
@@ -96,12 +100,16 @@ class Encoder(nn.Module):
         architecture = (config.get("architectures") or [""])[0]
         kinds = {"BertForMaskedLM": BertForMaskedLM}
         kind: Any = kinds.get(architecture, BertForSequenceClassification)
-        return cls(read_weights(kind, folder), tokenizer).eval()
+        encoder = cls(read_weights(kind, folder), tokenizer)
+        encoder.trees = Trees.load(folder, tokenizer)
+        return encoder.eval()
 
     def save(self, folder: Path) -> None:
-        """Write ``config.json``, ``model.safetensors`` and the tokenizer's files."""
+        """Write ``config.json``, ``model.safetensors``, the tokenizer's files and any trees."""
         self.bert.save_pretrained(folder)
         self.tokenizer.save(folder)
+        if self.trees is not None:
+            self.trees.save(folder)
 
     @property
     def device(self) -> torch.device:

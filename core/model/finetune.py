@@ -20,6 +20,7 @@ from core.model.calibration import calibrate, set_temperatures
 from core.model.checkpoint import Checkpoint, Position
 from core.model.distributed import Add, shared
 from core.model.encoder import Encoder
+from core.model.growing import grow
 from core.model.inference import probabilities_by_kind
 from core.model.loss import Examples
 from core.model.optimising import Optimiser
@@ -86,6 +87,7 @@ def finetune(
     BadInput
         If the loss stops being a number, or the disk is full.
     """
+    encoder.trees = None  # they are grown anew, from all that is learned
     torch.manual_seed(seed)  # of the low-rank additions
     add_schemes(encoder, told_apart(bags))
     set_temperatures(encoder, 1.0, 1.0)
@@ -100,6 +102,8 @@ def finetune(
     run.save()
     encoder.load_state_dict(run.best)
     merge(encoder).eval()
+    if encoder.grows_trees:
+        encoder.trees = grow(encoder, batch, bags.of("train"), sure, seed)
     validation = bags.of("validation")  # these trained nothing
     calibrate(encoder, *_of_bags(encoder, batch, validation), validation)
 

@@ -106,16 +106,30 @@ def probabilities_by_kind(
     return found[:, 0], found[:, 1:]
 
 
+def judged(encoder: Encoder, batch: Batch) -> torch.Tensor:
+    """Return the logits of the classes, (N, K); those of abuse know the trees' log-odds, too.
+
+    The log-odds of transformer and trees have an equal say. Which kind of abuse the transformer
+    says alone.
+    """
+    logits: torch.Tensor = encoder(batch).float()
+    if encoder.trees is None:
+        return logits
+    both = binary(logits)
+    shift = (encoder.trees(batch) - (both[:, POSITIVE] - both[:, 0])) / 2
+    return torch.cat([logits[:, :POSITIVE], logits[:, POSITIVE:] + shift[:, None]], dim=1)
+
+
 def _embedding(encoder: Encoder, batch: Batch) -> torch.Tensor:
     return encoder.embed(batch)
 
 
 def _probability(encoder: Encoder, batch: Batch) -> torch.Tensor:
-    return of_abuse(encoder, encoder(batch).float())
+    return of_abuse(encoder, judged(encoder, batch))
 
 
 def _by_kind(encoder: Encoder, batch: Batch) -> torch.Tensor:
-    logits: torch.Tensor = encoder(batch).float()
+    logits = judged(encoder, batch)
     temperature = getattr(encoder.bert.config, "scheme_temperature", 1.0)
     kinds = (logits[:, POSITIVE:] / temperature).softmax(-1)
     return torch.cat([of_abuse(encoder, logits), kinds], dim=1)

@@ -48,6 +48,8 @@ PROFILE_SHARE: Final = 0.5  # of a window at most
 class TextEncoder(Encoder):
     """A sequence classifier over text, with the interface of the behaviour encoder."""
 
+    grows_trees = False  # they would count tokens of which the text says nothing
+
     def __init__(
         self, bert: PreTrainedModel, tokenizer: Tokenizer, subwords: PreTrainedTokenizerBase
     ) -> None:

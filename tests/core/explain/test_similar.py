@@ -1,13 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from core.explain.similar import MOST, embed_sequences, similar_cases
-from core.logs.frames import read_sequences
+from core.logs.frames import read_events, read_sequences
 from core.model.inference import embeddings
 from core.review.deciding import decide
 from core.scoring.engine import Scorer
-from core.scoring.runs import score_dataset
 from core.store import cases, datasets, runs
 from core.store.home import Home
 from core.store.runs import Run
@@ -49,17 +49,15 @@ def test_the_nearest_are_other_actors_in_order_and_carry_what_was_found(
 def test_similarity_is_the_cosine_of_the_vectors_the_head_reads(
     seeded_home: Home, scorer: Scorer, run: Run
 ) -> None:
-    names = read_sequences(seeded_home, "small")["sequence_id"].head(3).tolist()
+    first = read_sequences(seeded_home, "small").head(3)
+    names = first["sequence_id"].tolist()
     vectors = embed_sequences(seeded_home, scorer, run, names)
     head = scorer.encoder.bert.classifier
     logits = vectors @ head.weight.detach().numpy().T + head.bias.detach().numpy()
-    temperature = getattr(scorer.encoder.bert.config, "calibration_temperature", 1.0)
-    probability = 1 / (1 + np.exp((logits[:, 0] - logits[:, 1]) / temperature))
-    scores = score_dataset(seeded_home, scorer, "small")
-    from core.scoring.cases import read_scores
-
-    expected = read_scores(seeded_home, scores.id).set_index("sequence_id")["score"][names]
-    np.testing.assert_allclose(probability, expected, atol=1e-5)
+    events = read_events(seeded_home, "small", sequences=names)
+    with torch.inference_mode():
+        expected = scorer.encoder(scorer.encoder.tokenizer.encode(events, first))
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
 def test_embeddings_are_kept_beside_the_run_and_go_with_the_data_set(

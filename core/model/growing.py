@@ -1,0 +1,110 @@
+"""Growing the trees that judge beside a fine-tuned transformer, see `core.model.trees`."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.ensemble import GradientBoostingClassifier
+from torch import Tensor
+
+from core.batch import Batch, joined
+from core.model.augment import hide
+from core.model.encoder import Encoder
+from core.model.inference import probabilities
+from core.model.trees import DEPTH, Trees, count_tokens
+from core.model.units import Bags
+from core.tokens import Tokenizer
+
+NUMBER: Final = 200
+MOST: Final = 20_000  # sequences that trees are grown on
+COPIES: Final = 3  # of each, with a part hidden
+UNCOUNTED: Final = ("entity", "relative", "text")  # kinds of too many tokens, each of them rare
+
+Labels = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float64]
+
+
+def grow(encoder: Encoder, batch: Batch, bags: Bags, sure: Weights, seed: int) -> Trees:
+    """Return trees grown on training bags of both classes.
+
+    They learn from all sequences of normal bags, and of a bag of abuse from the one that the
+    transformer finds worst. Beside each stand copies of which a part is hidden, as the transformer
+    has seen them.
+
+    Parameters
+    ----------
+    sure
+        How sure the label of each of the batch's sequences is, (N,).
+    """
+    rng = np.random.default_rng(seed)
+    worst = bags.highest(probabilities(encoder, batch.take(bags.rows)))
+    abuse = np.repeat(bags.label, np.diff(bags.offsets))
+    chosen = abuse == 0
+    chosen[worst[bags.label == 1]] = True
+    places = np.flatnonzero(chosen)
+    if len(places) > MOST:
+        places = rng.choice(places, MOST, replace=False)
+    part = batch.take(bags.rows[places])
+    seen = joined([part, *(hide(part, rng) for _ in range(COPIES))])
+    label = np.tile(abuse[places], 1 + COPIES)
+    weight = np.tile(sure[bags.rows[places]], 1 + COPIES)
+    return fit(encoder.tokenizer, seen, label, weight).to(encoder.device)
+
+
+def fit(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> Trees:
+    """Return trees that tell sequences labelled 1 from those labelled 0.
+
+    Parameters
+    ----------
+    label, weight
+        Of each sequence, (N,), and how much it counts. Both labels must occur.
+    """
+    column, counts = _columns(tokenizer)
+    width = int(column.max()) + 1
+    table = count_tokens(column, counts, batch, width)[:, : width - 1]
+    model = GradientBoostingClassifier(
+        n_estimators=NUMBER, max_depth=DEPTH, subsample=0.5, max_features="sqrt", random_state=0
+    )
+    model.fit(table.numpy(), label, weight)
+    grown = [tree.tree_ for tree in model.estimators_[:, 0]]
+    roots = np.cumsum([0, *(tree.node_count for tree in grown)])[:-1]
+    placed = list(zip(grown, roots, strict=True))
+    nodes = {
+        "asked": [np.maximum(tree.feature, 0) for tree in grown],
+        "limit": [np.floor(tree.threshold).astype(np.int64) for tree in grown],
+        "left": [_child(tree.children_left) + root for tree, root in placed],
+        "right": [_child(tree.children_right) + root for tree, root in placed],
+        "value": [model.learning_rate * tree.value[:, 0, 0].astype(np.float32) for tree in grown],
+    }
+    prior = np.average(label, weights=weight)
+    return Trees(
+        column=column,
+        counts=counts,
+        roots=torch.from_numpy(roots),
+        base=torch.tensor(np.log(prior / (1 - prior)), dtype=torch.float32),
+        **{name: torch.from_numpy(np.concatenate(parts)) for name, parts in nodes.items()},
+    )
+
+
+def _columns(tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
+    """Return the column of each token, and what one of it adds there, both (V,)."""
+    column = torch.full((len(tokenizer),), -1)
+    counts = torch.ones(len(tokenizer), dtype=torch.int64)
+    following = 0
+    for field, start, end in zip(tokenizer.fields, tokenizer.starts, tokenizer.ends, strict=True):
+        if field.level == "profile":
+            column[start:end] = following
+            counts[start:end] = torch.arange(1, end - start + 1)  # 0: it is hidden
+            following += 1
+        elif field.kind not in UNCOUNTED:
+            column[start:end] = torch.arange(following, following + end - start)
+            following += end - start
+    column[column < 0] = following
+    return column, counts
+
+
+def _child(children: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Let a leaf be its own child."""
+    own: npt.NDArray[np.int64] = np.where(children < 0, np.arange(len(children)), children)
+    return own
