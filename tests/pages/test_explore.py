@@ -204,10 +204,15 @@ def test_outside_labels_are_attached_from_a_file(open_page, seeded_home, tmp_pat
         labels.replace_labels(con, "small", "actor", small_log().head(0).assign(key=[], label=[]))
         assert labels.counts(con, "small") == {}
     app = open_page("data_sets")
-    app.file_uploader(key="labels").set_value(
+    app.file_uploader(key="labels-0").set_value(
         ("labels.csv", (tmp_path / "labels.csv").read_bytes(), "text/csv")
     ).run()
+    app.run()
+    assert len(list(seeded_home.uploads.rglob("labels.csv"))) == 1
     _press(app, "Attach")
     assert "60 labels attached to actors" in app.success[0].value
     with seeded_home.engine.connect() as con:
         assert labels.counts(con, "small") == {True: 20, False: 40}
+    app.run()
+    assert not app.exception
+    assert list(seeded_home.uploads.iterdir()) == []
