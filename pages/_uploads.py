@@ -5,6 +5,8 @@ from pathlib import Path
 
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from core.errors import BadInput
+from core.logs import sources
 from core.store.home import writing
 from pages._common import home
 
@@ -22,11 +24,14 @@ def keep_upload(uploaded: UploadedFile) -> Path:
     return target
 
 
-def say_gone(path: str) -> str:
-    """Say that there is nothing at a path, and why where it was an upload."""
-    if home().uploads in Path(path).parents:
-        return (
+def last_change(path: str) -> tuple[float, int]:
+    """Return what differs once a log has changed; where an upload is gone, say why."""
+    try:
+        return sources.last_change(Path(path))
+    except BadInput as error:
+        if home().uploads not in Path(path).parents:
+            raise
+        raise BadInput(
             f"The uploaded file '{Path(path).name}' is gone: an upload is deleted once it is "
             "imported, or after a day. Drop it here again, or name a path on the server."
-        )
-    return f"There is nothing at '{path}'. Accepted: a file, a folder or a pattern."
+        ) from error

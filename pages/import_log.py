@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import BadInput
+from core.logs.importing import name_of
 from core.logs.mapping import Format, parse_mapping
 from core.logs.proposal import Inspection, inspect_log
 from core.store import models
@@ -19,7 +20,7 @@ from pages._outcome import draw_import_outcome
 from pages._quality import draw_first_rejected, draw_quality
 from pages._target import choose_target
 from pages._templates import choose_template, keep_template
-from pages._uploads import keep_upload, say_gone
+from pages._uploads import keep_upload, last_change
 from pages._words import text
 
 PREVIEW: dict[str, Any] = {
@@ -32,8 +33,8 @@ PREVIEW: dict[str, Any] = {
 
 
 @st.cache_data(max_entries=20, show_spinner="Looking at the log ...")
-def look(path: str, _changed: float, decided: str | None) -> Inspection:
-    """Inspect a file; the same file under the same mapping is inspected once."""
+def look(path: str, changed: tuple[float, int], decided: str | None) -> Inspection:
+    """Inspect a log; under the same mapping it is inspected once until it changes."""
     return inspect_log(path, mapping=None if decided is None else parse_mapping(decided))
 
 
@@ -65,9 +66,7 @@ if not path:
     st.stop()
 
 with refusals():
-    if not Path(path).exists():
-        raise BadInput(say_gone(path))
-    changed = Path(path).stat().st_mtime
+    changed = last_change(path)
 head, begins, other = st.columns([5, 2, 1.3], vertical_alignment="center")
 try:
     found = look(path, changed, None).format
@@ -138,7 +137,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     into = choose_target(path, first.columns["name"].tolist())
     asked: dict[str, Any] = {"into": into}
     if into is None:
-        name = st.text_input("Name of the data set", Path(path).name.split(".")[0], width=320)
+        name = st.text_input("Name of the data set", name_of(Path(path)), width=320)
         asked = {"name": name or None, "mapping": checked.mapping.model_dump(mode="json")}
     blocked = running or (into is None and "problem" in checked.quality)
     if st.button("Import", type="primary", icon=":material/download:", disabled=blocked):

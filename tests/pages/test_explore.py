@@ -1,4 +1,5 @@
 import gzip
+import os
 
 import pandas as pd
 import pytest
@@ -61,6 +62,38 @@ def test_a_corrected_mapping_is_shown_at_once_and_used(open_page, home, log_file
     assert next(m.value for m in app.metric if m.label == "Actors") == str(items)
     _press(app, "Import")
     assert _jobs(home).iloc[0]["arguments"]["mapping"]["roles"]["actor"] == "product_id"
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_the_files_of_a_pattern_are_one_log(open_page, home, log_file):
+    small_log(actors=6, seed=1).to_csv(log_file.with_name("another.csv"), index=False)
+    pattern = log_file.parent / "*.csv"
+    app = open_page("import_log", file=str(pattern))
+    assert not app.error
+    assert next(m.value for m in app.metric if m.label == "Actors") == "6"
+    _press(app, "Import")
+    arguments = _jobs(home).iloc[0]["arguments"]
+    assert (arguments["path"], arguments["name"]) == (str(pattern), log_file.parent.name)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_file_of_a_folder_that_changed_is_looked_at_again(open_page, log_file):
+    other = log_file.with_name("another.csv")
+    small_log(actors=6).to_csv(other, index=False)
+    app = open_page("import_log", file=str(log_file.parent))
+    assert next(m.value for m in app.metric if m.label == "Actors") == "6"
+    folder = log_file.parent.stat().st_mtime
+    small_log(actors=9).to_csv(other, index=False)
+    os.utime(log_file.parent, (folder, folder))
+    app.run()
+    assert next(m.value for m in app.metric if m.label == "Actors") == "9"
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_path_that_the_disk_refuses_is_refused_in_words(open_page):
+    app = open_page("import_log", file="/x" * 5000)
+    assert not app.exception
+    assert "File name too long" in app.error[0].value
 
 
 @pytest.mark.parametrize(
