@@ -90,7 +90,7 @@ def run_job(home: Home, job: Job) -> None:
         status, message, result = _outcome(home, job)
     with home.engine.begin() as con:
         ours = jobs.finish(con, job.id, job.worker, status, message, result)
-    if ours and job.kind == "import":
+    if ours and job.kind == "import" and status == "done":  # else it can be tried again
         _drop_upload(home, Path(job.arguments["path"]))
 
 

@@ -97,6 +97,12 @@ if not failed.empty:
         f"**{KINDS.get(newest['kind'], newest['kind'])} failed** {ago(newest['finished_at'])}: "
         f"{text(newest['message'])}"
     )
+    if newest["kind"] == "import":
+        again = {"job": str(newest["id"]), "file": newest["arguments"]["path"]}
+        st.page_link(
+            "pages/import_log.py", label="Open its file again", icon=":material/undo:",
+            query_params=again,
+        )  # fmt: skip
 
 if not known.empty:
     left, right = st.columns([3, 2], gap="large")

@@ -43,7 +43,8 @@ def import_log(
         The id of a data set to add to, with its own mapping and name. Rows that it holds already
         count as duplicates. Without any that is new, it stays as it is.
     progress
-        Called with the share done (0 to 1) and what is being done.
+        Called with the share done (0 to 1) and what is being done; what it raises ends the import
+        and nothing is written.
 
     Raises
     ------
@@ -82,8 +83,8 @@ def import_log(
         dataset_id = held.id if held else _free_id(home, name)
         quality = build(con, mapping, dataset_id, counts, folder, report)
         dataset = _described(dataset_id, name, path, mapping, counts, quality)
+        report(1.0, "putting it in place")  # the last moment to stop it
         _publish(home, dataset, held, folder)
-    report(1.0, "done")
     return dataset
 
 

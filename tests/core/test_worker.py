@@ -173,6 +173,16 @@ def test_a_worker_begins_by_sweeping(home: Home) -> None:
     assert not leftover.exists()
 
 
+def test_an_upload_stays_for_another_try_when_its_import_fails(home: Home) -> None:
+    upload = home.uploads / "1f" / "log.csv"
+    upload.parent.mkdir()
+    upload.write_text("user_id,action\nu1,view\nu1,cart\nu2,view\n")
+    wrong: dict[str, object] = {"roles": {"actor": "shop_id"}}
+    assert do(home, "import", path=str(upload), mapping=wrong).status == "failed"
+    assert do(home, "import", path=str(upload)).status == "done"
+    assert not upload.exists()
+
+
 def test_an_upload_that_nobody_imports_is_swept_after_a_day(home: Home) -> None:
     forgotten, waited_for, of_today = (home.uploads / name / "log.csv" for name in "abc")
     for path in (forgotten, waited_for, of_today):

@@ -198,6 +198,40 @@ def test_the_outcome_of_an_import_shows_its_quality_and_the_rejected_rows(
         assert len(app.get("plotly_chart")) >= 4
 
 
+@pytest.mark.usefixtures("no_worker")
+@pytest.mark.parametrize(
+    ("status", "words"), [("failed", "The disk is full"), ("cancelled", "Nothing was imported")]
+)
+def test_an_import_that_came_to_nothing_is_tried_again_as_it_was_corrected(
+    open_page, home, log_file, status, words
+):
+    mapping = {"roles": {"actor": "product_id", "item": None}, "duplicates": "drop"}
+    with home.engine.begin() as con:
+        job = jobs.enqueue(con, "import", {"path": str(log_file), "mapping": mapping}, "analyst")
+        jobs.claim(con, "worker")
+        jobs.finish(con, job, "worker", status, "The disk is full")
+    app = open_page("import_log", job=str(job))
+    assert words in (app.error if status == "failed" else app.warning)[0].value
+    _press(app, "Open its file again")
+    assert not app.exception
+    assert not any(button.label == "Open its file again" for button in app.button)
+    _press(app, "Import")
+    assert _jobs(home).iloc[0]["id"] != job
+    asked = _jobs(home).iloc[0]["arguments"]["mapping"]
+    assert (asked["roles"]["actor"], asked["roles"]["item"]) == ("product_id", None)
+    assert asked["duplicates"] == "drop"
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_home_leads_back_to_the_file_of_an_import_that_failed(open_page, home, log_file):
+    with home.engine.begin() as con:
+        job = jobs.enqueue(con, "import", {"path": str(log_file)}, "analyst")
+        jobs.claim(con, "worker")
+        jobs.finish(con, job, "worker", "failed", "The disk is full")
+    links = {link.proto.label: link.proto for link in open_page("home").get("page_link")}
+    assert f"job={job}&file=" in links["Open its file again"].query_string
+
+
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize(
     ("name", "content"),
