@@ -25,6 +25,7 @@ from core.model.metrics import INTERVAL
 from core.model.units import Bags
 from core.schema import Column
 from core.scoring.engine import Scorer
+from core.seeds import check_seed
 from core.store import models
 from core.store.home import Home, writing
 
@@ -60,9 +61,10 @@ def measure_robustness(
     Raises
     ------
     BadInput
-        If a perturbation does not exist, the data set has no labels or none of both classes held
-        out, or the model cannot read the log.
+        If there is no such perturbation or seed, the data set has no labels or none of both
+        classes held out, or the model cannot read the log.
     """
+    check_seed(seed)
     with home.engine.connect() as con:
         models.get(con, model_id)
         threshold = models.threshold(con, model_id)

@@ -13,6 +13,7 @@ from core.review.policy import deciding_run
 from core.review.sampling import UNKNOWN, Pool, choose
 from core.schema import Column, Trust
 from core.scoring.cases import cases_of_actors, read_scores
+from core.seeds import check_seed
 from core.store import cases, datasets, labels, models, verdicts
 from core.store.home import Home, now
 from core.store.runs import Run
@@ -34,10 +35,12 @@ def ask(home: Home, dataset_id: str, strategy: str, size: int, *, seed: int = 0)
     Raises
     ------
     BadInput
-        If there is no such strategy, the data set was not scored, or nobody is left to ask about.
+        If there is no such strategy or seed, the data set was not scored, or nobody is
+        left to ask about.
     Conflict
         If the queue changed meanwhile.
     """
+    check_seed(seed)
     with home.engine.connect() as con:
         datasets.get(con, dataset_id)
         run = deciding_run(con, dataset_id)
