@@ -14,7 +14,7 @@ import pandas as pd
 
 from core.errors import BadInput
 from core.govern.card import write_card
-from core.govern.log import Log, read_log
+from core.govern.log import Log, read_log, split_of
 from core.govern.perturbing import Perturb, Perturbations, changed, each, encoded, normal_events
 from core.govern.wording import robustness
 from core.logs.frames import read_events
@@ -68,7 +68,7 @@ def measure_robustness(
     with home.engine.connect() as con:
         models.get(con, model_id)
         threshold = models.threshold(con, model_id)
-    log = read_log(home, dataset_id)
+    log = read_log(home, dataset_id, split_by=split_of(home, model_id))
     bags = _held_out(log, dataset_id, seed)
     scorer = Scorer.load(home.model_dir(model_id))
     log.check_known(scorer.encoder.tokenizer, model_id)
