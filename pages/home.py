@@ -115,7 +115,11 @@ if not known.empty:
         st.dataframe(
             table[["name", "waiting", "actors", "sequences", "imported"]],
             hide_index=True,
-            column_config={"waiting": "cases waiting"},
+            column_config={
+                "waiting": st.column_config.NumberColumn("cases waiting", format="localized"),
+                "actors": st.column_config.NumberColumn(format="localized"),
+                "sequences": st.column_config.NumberColumn(format="localized"),
+            },
         )
     with right:
         st.subheader("Lately")

@@ -46,7 +46,10 @@ def choose_file() -> None:
         "Parquet; gzip, zstd, bzip2 and zip are fine. Up to 500 MB here; for more, put the file "
         "on the server and name its path."
     )
-    given = st.text_input("Or a path on the server", placeholder="/data/logs/october.csv.gz")
+    given = st.text_input(
+        "Or a path on the server: a file, a folder or a pattern",
+        placeholder="/data/logs/october.csv.gz",
+    )
     path = keep_upload(uploaded) if uploaded is not None else Path(given.strip()) if given else None
     if path is not None:
         st.query_params["file"] = str(path)
