@@ -77,6 +77,15 @@ def test_the_files_of_a_pattern_are_one_log(open_page, home, log_file):
 
 
 @pytest.mark.usefixtures("no_worker")
+def test_how_long_a_log_lasted_is_said_in_hours_and_minutes(open_page, tmp_path):
+    log = tmp_path / "morning.csv"
+    log.write_text("time,user_id\n2026-01-01 08:00,u1\n2026-01-01 10:50,u1\n")
+    app = open_page("import_log", file=str(log))
+    said = "2026-01-01 10:50 UTC, 2 h 50 min."
+    assert any(said in caption.value.replace("\\", "") for caption in app.caption)
+
+
+@pytest.mark.usefixtures("no_worker")
 def test_a_file_of_a_folder_that_changed_is_looked_at_again(open_page, log_file):
     other = log_file.with_name("another.csv")
     small_log(actors=6).to_csv(other, index=False)
