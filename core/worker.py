@@ -70,12 +70,13 @@ def run_worker(home: Home, *, idle: float | None = None) -> int:
     """
     name = f"{socket.gethostname()}:{os.getpid()}"
     with _only_worker(home):
-        sweep(home)
+        _sweep(home)
         done, since = 0, time.monotonic()
         while True:
             job = _claim(home, name)
             if job is not None:
                 run_job(home, job)
+                _sweep(home)
                 done, since = done + 1, time.monotonic()
             elif idle is not None and time.monotonic() - since >= idle:
                 return done
@@ -89,7 +90,7 @@ def run_job(home: Home, job: Job) -> None:
         status, message, result = _outcome(home, job)
     with home.engine.begin() as con:
         ours = jobs.finish(con, job.id, job.worker, status, message, result)
-    if ours and job.kind == "import":
+    if ours and job.kind == "import" and status == "done":  # else it can be tried again
         _drop_upload(home, Path(job.arguments["path"]))
 
 
@@ -110,6 +111,12 @@ def ensure_worker(home: Home) -> None:
             stderr=log,
             start_new_session=True,
         )
+
+
+def _sweep(home: Home) -> None:
+    with home.engine.connect() as con:
+        arguments = jobs.unfinished(con)["arguments"]
+    sweep(home, [Path(given["path"]) for given in arguments if "path" in given])
 
 
 def _outcome(home: Home, job: Job) -> tuple[str, str, dict[str, Any] | None]:

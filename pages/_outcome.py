@@ -13,9 +13,17 @@ from pages._quality import draw_quality, draw_rejected
 from pages._words import text
 
 LEFT = {
+    "import": "Nothing was imported.",
     "train": "It made no model; its curve is kept.",
     "tune": "Its finished trials are kept: asked for again, the search goes on from there.",
 }
+
+
+def tried_before(job: Job | None, path: str) -> dict[str, Any]:
+    """Return the mapping, as JSON, with which an import of this file failed or was stopped."""
+    if job is None or job.status == "done" or job.arguments["path"] != path:
+        return {}
+    return dict(job.arguments.get("mapping") or {})
 
 
 def ended_badly(job: Job) -> bool:
@@ -29,8 +37,13 @@ def ended_badly(job: Job) -> bool:
 
 
 def draw_import_outcome(job: Job, active: Model | None) -> None:
-    """Say what an import brought in and offer to score it or to train on it."""
+    """Say what an import brought in and offer to score it or to train on it; else to try again."""
     if ended_badly(job):
+        if "file" not in st.query_params and st.button(
+            "Open its file again", icon=":material/undo:"
+        ):
+            st.query_params["file"] = job.arguments["path"]
+            st.rerun()
         return
     result: dict[str, Any] = job.result or {}
     with refusals(), home().engine.connect() as con:

@@ -8,6 +8,7 @@ import streamlit as st
 from core.charts import quality as charts
 from core.logs.frames import read_rejected
 from core.review.exporting import to_csv
+from core.wording import duration
 from pages._common import CHART, home
 from pages._words import percent, text
 
@@ -38,7 +39,8 @@ def draw_quality(quality: dict[str, Any], key: str) -> None:
     facts = [f"{single:,} actors ({percent(single, quality['actors'])}) have a single event."]
     if quality["first_ts"] is not None:
         first, last = (str(quality[end])[:16].replace("T", " ") for end in ("first_ts", "last_ts"))
-        facts.insert(0, f"From {first} to {last} UTC, {quality['days']:g} days.")
+        lasted = duration((pd.Timestamp(last) - pd.Timestamp(first)).total_seconds())
+        facts.insert(0, f"From {first} to {last} UTC, {lasted}.")
     st.caption(text(" ".join(facts)))
     if quality["notes"]:
         _draw_notes(quality["notes"])

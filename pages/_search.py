@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts.search import history, parallel
+from core.seeds import LARGEST_SEED
 from core.store import jobs, trainings
 from core.store.jobs import Job
 from pages._common import CHART, enqueue, home
@@ -44,7 +45,7 @@ def _ask(dataset_id: str, possible: bool) -> None:
         how, many, seed = st.columns([3, 1, 1])
         sampler = how.selectbox("Choose settings", list(SAMPLERS), format_func=SAMPLERS.__getitem__)
         trials = many.number_input("Trials", 1, 1000, value=20)
-        number = seed.number_input("Seed", 0, value=0, key="search-seed")
+        number = seed.number_input("Seed", 0, LARGEST_SEED, value=0, key="search-seed")
         if st.form_submit_button("Search", icon=":material/search:", disabled=not possible):
             asked = {"dataset": dataset_id, "trials": trials, "sampler": sampler, "seed": number}
             enqueue("tune", asked)

@@ -11,8 +11,11 @@ from pages._common import home, refusals
 from pages._words import text
 
 
-def choose_template(path: str, columns: list[str]) -> Template | None:
-    """Propose the template that fits best, or what was sent; None for the plain proposal."""
+def choose_template(path: str, columns: list[str], *, corrected: bool) -> Template | None:
+    """Propose the template that fits best, or what was sent; None for the plain proposal.
+
+    What was `corrected` for an import that failed comes before any template.
+    """
     sent = _sent_mapping()
     templates, notes = read_templates(_folder())
     for note in notes:
@@ -20,10 +23,12 @@ def choose_template(path: str, columns: list[str]) -> Template | None:
     known = {one.name: one for one in [*sent, *fitting(templates, columns)]}
     if not known:
         return None
+    plain = "as in the last attempt" if corrected else "as proposed from the columns"
     chosen = st.selectbox(
         "Mapping",
         [*known, None],
-        format_func=lambda name: "as proposed from the columns" if name is None else name,
+        index=len(known) if corrected else 0,
+        format_func=lambda name: name or plain,
         key=f"template-{path}-{next(iter(known))}",
         width=420,
     )
@@ -32,8 +37,8 @@ def choose_template(path: str, columns: list[str]) -> Template | None:
     template = known[chosen]
     st.info(
         f"This log has all {len(template.columns)} columns of the template "
-        f"'{text(template.name)}', so its mapping is used. To go back to the plain proposal, "
-        "choose “as proposed from the columns”.",
+        f"'{text(template.name)}', so its mapping is used. To do without it, "
+        f"choose “{plain}”.",
         icon=":material/bookmark:",
     )
     return template

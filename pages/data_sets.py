@@ -9,6 +9,7 @@ from core.logs.over_time import actions_over_time as count_actions
 from core.logs.proposal import inspect_log
 from core.store import datasets, labels, models
 from core.store.datasets import Dataset
+from core.store.home import remove
 from pages._common import CHART, begin, choose_dataset, enqueue, home, refusals
 from pages._jobs import show_running
 from pages._quality import draw_quality, draw_rejected
@@ -39,7 +40,9 @@ def draw_labels(dataset: Dataset) -> None:
         present = labels.counts(con, dataset.id)
     if present:
         st.write(f"{present.get(True, 0):,} labels say abuse, {present.get(False, 0):,} say not.")
-    uploaded = st.file_uploader("A file with an id and a label in each row", key="labels")
+    # A new key empties it once its file is used up.
+    used = st.session_state.setdefault("label_files_used", 0)
+    uploaded = st.file_uploader("A file with an id and a label in each row", key=f"labels-{used}")
     if uploaded is None:
         return
     with refusals():
@@ -62,6 +65,8 @@ def draw_labels(dataset: Dataset) -> None:
                 home(), dataset.id, path, key=key, label=label, on=unit, positive=value or None,
                 split=split, scheme=scheme,
             )  # fmt: skip
+            remove(path.parent)
+            st.session_state["label_files_used"] = used + 1
             st.success(
                 f"{found.attached:,} labels attached to {found.on}s, {found.unmatched:,} ids of "
                 "the file are not in the log."

@@ -97,6 +97,12 @@ if not failed.empty:
         f"**{KINDS.get(newest['kind'], newest['kind'])} failed** {ago(newest['finished_at'])}: "
         f"{text(newest['message'])}"
     )
+    if newest["kind"] == "import":
+        again = {"job": str(newest["id"]), "file": newest["arguments"]["path"]}
+        st.page_link(
+            "pages/import_log.py", label="Open its file again", icon=":material/undo:",
+            query_params=again,
+        )  # fmt: skip
 
 if not known.empty:
     left, right = st.columns([3, 2], gap="large")
@@ -109,7 +115,11 @@ if not known.empty:
         st.dataframe(
             table[["name", "waiting", "actors", "sequences", "imported"]],
             hide_index=True,
-            column_config={"waiting": "cases waiting"},
+            column_config={
+                "waiting": st.column_config.NumberColumn("cases waiting", format="localized"),
+                "actors": st.column_config.NumberColumn(format="localized"),
+                "sequences": st.column_config.NumberColumn(format="localized"),
+            },
         )
     with right:
         st.subheader("Lately")

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import BadInput
+from core.logs.importing import name_of
 from core.logs.mapping import Format, parse_mapping
 from core.logs.proposal import Inspection, inspect_log
 from core.store import models
@@ -15,11 +16,11 @@ from pages._format import describe_format, edit_format
 from pages._imputing import offer_imputing, offer_masking
 from pages._jobs import job_in_url, show_running
 from pages._mapping import draw_lengths, edit_kinds, edit_roles, edit_rule, edit_times
-from pages._outcome import draw_import_outcome
+from pages._outcome import draw_import_outcome, tried_before
 from pages._quality import draw_first_rejected, draw_quality
 from pages._target import choose_target
 from pages._templates import choose_template, keep_template
-from pages._uploads import keep_upload, say_gone
+from pages._uploads import keep_upload, last_change
 from pages._words import text
 
 PREVIEW: dict[str, Any] = {
@@ -32,9 +33,9 @@ PREVIEW: dict[str, Any] = {
 
 
 @st.cache_data(max_entries=20, show_spinner="Looking at the log ...")
-def look(path: str, _changed: float, decided: str | None) -> Inspection:
-    """Inspect a file; the same file under the same mapping is inspected once."""
-    return inspect_log(path, mapping=None if decided is None else parse_mapping(decided))
+def look(path: str, changed: tuple[float, int], decided: str) -> Inspection:
+    """Inspect a log; under the same mapping it is inspected once until it changes."""
+    return inspect_log(path, mapping=parse_mapping(decided))
 
 
 def choose_file() -> None:
@@ -45,7 +46,10 @@ def choose_file() -> None:
         "Parquet; gzip, zstd, bzip2 and zip are fine. Up to 500 MB here; for more, put the file "
         "on the server and name its path."
     )
-    given = st.text_input("Or a path on the server", placeholder="/data/logs/october.csv.gz")
+    given = st.text_input(
+        "Or a path on the server: a file, a folder or a pattern",
+        placeholder="/data/logs/october.csv.gz",
+    )
     path = keep_upload(uploaded) if uploaded is not None else Path(given.strip()) if given else None
     if path is not None:
         st.query_params["file"] = str(path)
@@ -65,12 +69,11 @@ if not path:
     st.stop()
 
 with refusals():
-    if not Path(path).exists():
-        raise BadInput(say_gone(path))
-    changed = Path(path).stat().st_mtime
+    changed = last_change(path)
+tried = tried_before(finished, path)
 head, begins, other = st.columns([5, 2, 1.3], vertical_alignment="center")
 try:
-    found = look(path, changed, None).format
+    found = look(path, changed, json.dumps(tried)).format
 except BadInput:  # maybe of what stands above the table
     found = Format()
 with begins:
@@ -82,9 +85,10 @@ if other.button("Another file", icon=":material/undo:", width="stretch"):
     st.rerun()
 
 with refusals():
-    first = look(path, changed, json.dumps(table) if table else None)
+    first = look(path, changed, json.dumps(tried | table))
     head.markdown(f"**{text(Path(path).name)}** · {describe_format(first.format)}")
-    if (template := choose_template(path, first.columns["name"].tolist())) is not None:
+    names = first.columns["name"].tolist()
+    if (template := choose_template(path, names, corrected=bool(tried))) is not None:
         place = f"{place}#{template.name}"
         # The file's own format: a template may meet its columns in another kind of file.
         known = template.mapping.model_dump(mode="json", exclude={"format"}, exclude_unset=True)
@@ -135,10 +139,10 @@ if not checked.preview.empty:
     st.dataframe(shown, hide_index=True, height="content", column_config=PREVIEW, placeholder="")
 keep_template(checked.mapping)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    into = choose_target(path, first.columns["name"].tolist())
+    into = choose_target(path, names)
     asked: dict[str, Any] = {"into": into}
     if into is None:
-        name = st.text_input("Name of the data set", Path(path).name.split(".")[0], width=320)
+        name = st.text_input("Name of the data set", name_of(Path(path)), width=320)
         asked = {"name": name or None, "mapping": checked.mapping.model_dump(mode="json")}
     blocked = running or (into is None and "problem" in checked.quality)
     if st.button("Import", type="primary", icon=":material/download:", disabled=blocked):

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.charts.overview import curve, metric_comparison
 from core.model.units import MIN_LABELS
+from core.seeds import LARGEST_SEED
 from core.store import jobs, models, runs
 from core.store.jobs import Job
 from pages._common import CHART, begin, choose_dataset, enqueue, home, refusals
@@ -98,7 +99,7 @@ with st.form("training", border=True):
         help="Times through the log, then through the labels. By default a few labels are gone "
         "through more often than many.",
     )  # fmt: skip
-    number = seed.number_input("Seed", 0, value=0)
+    number = seed.number_input("Seed", 0, LARGEST_SEED, value=0)
     adversarial = st.checkbox("Also learn from perturbed copies", disabled=not labelled)
     st.caption(
         "Takes about twice as long, and finds abuse that hides: on one real log 92 % of it instead "

@@ -1,5 +1,6 @@
 """What every test may use: a home of its own, a small log, a model trained on it once."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,12 @@ def add_event(home: Home, dataset_id: str, actor_id: str) -> None:
     log = pd.DataFrame([row], columns=small_log(actors=1).columns)
     log.to_csv(home.path / "more.csv", index=False)
     import_log(home, home.path / "more.csv", into=dataset_id)
+
+
+def as_split_by_time(home: Home, model_id: str) -> None:
+    """Let a model say that it was trained with ``--split-by time``."""
+    told = home.model_dir(model_id) / "training.json"
+    told.write_text(json.dumps(json.loads(told.read_text()) | {"split_by": "time"}))
 
 
 @pytest.fixture(scope="session")

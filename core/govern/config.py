@@ -11,6 +11,7 @@ from core.model.encoder import Layout, Size
 from core.model.files import read_json
 from core.model.finetune import FinetuneConfig
 from core.model.pretrain import PretrainConfig
+from core.seeds import check_seed
 from core.store.home import Home
 
 # What fine-tuning a checkpoint of natural language takes (Devlin et al. 2019, appendix A.3).
@@ -50,8 +51,9 @@ class TrainConfig:
         Raises
         ------
         BadInput
-            If `epochs` is not positive, or there is no such back-bone.
+            If `epochs` is not positive, or there is no such back-bone or seed.
         """
+        check_seed(seed)
         config = cls(
             layout=layout,
             seed=seed,

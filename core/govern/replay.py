@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score
 
 from core.batch import Batch, joined
 from core.errors import BadInput, NotFound
-from core.govern.log import Log, read_log
+from core.govern.log import Log, read_log, split_of
 from core.model.encoder import Encoder
 from core.model.inference import probabilities
 from core.model.units import Bags
@@ -55,7 +55,8 @@ def earlier(home: Home, parent_id: str, dataset_id: str, encoder: Encoder) -> li
         if model.dataset_id is not None and model.dataset_id not in seen:
             seen.add(model.dataset_id)
             try:
-                log = read_log(home, model.dataset_id)
+                by = split_of(home, model.id)  # what it tested on teaches nobody later
+                log = read_log(home, model.dataset_id, split_by=by)
                 log.check_known(encoder.tokenizer, parent_id)
                 found.append(lesson(log, encoder.tokenizer))
             except (BadInput, NotFound):

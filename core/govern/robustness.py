@@ -14,7 +14,7 @@ import pandas as pd
 
 from core.errors import BadInput
 from core.govern.card import write_card
-from core.govern.log import Log, read_log
+from core.govern.log import Log, read_log, split_of
 from core.govern.perturbing import Perturb, Perturbations, changed, each, encoded, normal_events
 from core.govern.wording import robustness
 from core.logs.frames import read_events
@@ -25,6 +25,7 @@ from core.model.metrics import INTERVAL
 from core.model.units import Bags
 from core.schema import Column
 from core.scoring.engine import Scorer
+from core.seeds import check_seed
 from core.store import models
 from core.store.home import Home, writing
 
@@ -60,13 +61,14 @@ def measure_robustness(
     Raises
     ------
     BadInput
-        If a perturbation does not exist, the data set has no labels or none of both classes held
-        out, or the model cannot read the log.
+        If there is no such perturbation or seed, the data set has no labels or none of both
+        classes held out, or the model cannot read the log.
     """
+    check_seed(seed)
     with home.engine.connect() as con:
         models.get(con, model_id)
         threshold = models.threshold(con, model_id)
-    log = read_log(home, dataset_id)
+    log = read_log(home, dataset_id, split_by=split_of(home, model_id))
     bags = _held_out(log, dataset_id, seed)
     scorer = Scorer.load(home.model_dir(model_id))
     log.check_known(scorer.encoder.tokenizer, model_id)

@@ -106,8 +106,8 @@ def tune(
     Raises
     ------
     BadInput
-        If `trials` is not positive, there is no such sampler, the data set has too few verdicts or
-        labels, or every trial failed.
+        If `trials` is not positive, there is no such sampler or seed, the data set has too few
+        verdicts or labels, or every trial failed.
     """
     _check(trials, sampler)
     base = TrainConfig.of(seed=seed, epochs=epochs)

@@ -43,7 +43,8 @@ def import_log(
         The id of a data set to add to, with its own mapping and name. Rows that it holds already
         count as duplicates. Without any that is new, it stays as it is.
     progress
-        Called with the share done (0 to 1) and what is being done.
+        Called with the share done (0 to 1) and what is being done; what it raises ends the import
+        and nothing is written.
 
     Raises
     ------
@@ -78,12 +79,12 @@ def import_log(
                 return held
             counts = grown
             shutil.copy(stored / "actions.json", folder)  # so that profiles keep their columns
-        name = held.name if held else name or _stem(path)
+        name = held.name if held else name or name_of(path)
         dataset_id = held.id if held else _free_id(home, name)
         quality = build(con, mapping, dataset_id, counts, folder, report)
         dataset = _described(dataset_id, name, path, mapping, counts, quality)
+        report(1.0, "putting it in place")  # the last moment to stop it
         _publish(home, dataset, held, folder)
-    report(1.0, "done")
     return dataset
 
 
@@ -148,12 +149,15 @@ def _undisturbed(dataset_id: str) -> Iterator[None]:
         ) from error
 
 
-def _stem(path: Path) -> str:
-    name = path.name or path.resolve().name
-    return (
-        re.sub(r"(\.(gz|zst|bz2|zip|csv|tsv|txt|log|jsonl|ndjson|json|xlsx|parquet))+$", "", name)
-        or "log"
+def name_of(path: Path) -> str:
+    """Return what a data set from `path` is called where nobody names it."""
+    name = re.sub(
+        r"(\.(gz|zst|bz2|zip|csv|tsv|txt|log|jsonl|ndjson|json|xlsx|parquet))+$",
+        "",
+        path.name or path.resolve().name,
     )
+    # A pattern such as october/*.csv has no name of its own.
+    return name if re.search(r"\w", name) else path.absolute().parent.name or "log"
 
 
 def _free_id(home: Home, name: str) -> str:

@@ -34,7 +34,7 @@ from core.logs.lines import (
 from core.logs.mapping import Format
 from core.logs.parquet import open_parquet
 from core.logs.sniffing import HEAD, first_lines, guess_kind, guess_layout, read_head, split_fields
-from core.logs.sources import ACCEPTED, container_of, find_files
+from core.logs.sources import ACCEPTED, container_of, find_files, reading
 from core.logs.unpacking import unpack
 
 _UTF8 = {"utf-8", "utf-8-sig", "ascii"}
@@ -73,15 +73,13 @@ def open_log(
     BadInput
         If there is nothing that can be read as a log.
     """
-    try:
+    with reading(path):
         plain = [
             part
             for file in find_files(path)
             for part in unpack(file, scratch, None if limit is None else 4 * limit)
         ]
         return _open_plain(con, plain, scratch, format, limit)
-    except OSError as error:
-        raise BadInput(f"'{error.filename or path}' cannot be read: {error.strerror}.") from error
 
 
 def _open_plain(

@@ -2,6 +2,8 @@
 
 import glob
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
@@ -45,6 +47,28 @@ def find_files(path: Path) -> list[Path]:
     if odd := [p.name for p in found if not p.is_file()]:
         raise BadInput(f"'{odd[0]}' is no file but a device or a link that leads nowhere.")
     return sorted(p for p in found if p.stat().st_size) or found[:1]
+
+
+def last_change(path: Path) -> tuple[float, int]:
+    """Return what differs once a log has changed: when a file was last, and how many there are.
+
+    Raises
+    ------
+    BadInput
+        If there is no file, or it cannot be reached.
+    """
+    with reading(path):
+        files = find_files(path)
+        return max(file.stat().st_mtime for file in files), len(files)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses into `BadInput`."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"'{error.filename or path}' cannot be read: {error.strerror}.") from error
 
 
 def container_of(path: Path) -> Container:

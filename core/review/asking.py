@@ -12,6 +12,7 @@ from core.model.units import label_actors
 from core.review.sampling import UNKNOWN, Pool, choose
 from core.schema import Column, Trust
 from core.scoring.cases import cases_of_actors, read_scores
+from core.seeds import check_seed
 from core.store import cases, datasets, labels, models, runs, verdicts
 from core.store.home import Home, now
 from core.store.runs import Run
@@ -33,10 +34,12 @@ def ask(home: Home, dataset_id: str, strategy: str, size: int, *, seed: int = 0)
     Raises
     ------
     BadInput
-        If there is no such strategy, the data set was not scored, or nobody is left to ask about.
+        If there is no such strategy or seed, the data set was not scored, or nobody is
+        left to ask about.
     Conflict
         If the queue changed meanwhile.
     """
+    check_seed(seed)
     with home.engine.connect() as con:
         datasets.get(con, dataset_id)
         run = runs.deciding(con, dataset_id)

@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0005"  # the newest migration
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ABANDONED: Final = 3600.0  # seconds without a change after which nobody is writing any more
+UNUSED: Final = 86_400.0  # seconds after which nobody comes back to import an upload
 FORGOTTEN: Final = 7 * 86_400.0  # seconds after which nobody goes on with a killed training
 
 
@@ -225,13 +226,21 @@ def _move(source: Path, target: Path) -> None:
         raise
 
 
-def sweep(home: Home) -> None:
-    """Delete what killed processes left half-written: nobody else would ever."""
+def sweep(home: Home, awaited: Collection[Path] = ()) -> None:
+    """Delete what killed processes left half-written and what was sent but never used.
+
+    Parameters
+    ----------
+    awaited
+        Logs that jobs wait for, maybe uploads.
+    """
     written = [home.path / folder for folder in ("models", "datasets", "runs")]
     leftovers = [path for folder in written for path in folder.glob(".*.tmp")]
     # A command line may be writing at this moment, so what changed of late stays.
     ages = dict.fromkeys([*leftovers, *(home.path / "scratch").glob("*")], ABANDONED)
     ages |= dict.fromkeys(home.checkpoints.glob("*"), FORGOTTEN)
+    kept = {path.parent for path in awaited}
+    ages |= {path: UNUSED for path in home.uploads.glob("*") if path not in kept}
     for path, age in ages.items():
         with suppress(OSError):
             if time.time() - _changed(path) > age:

@@ -152,6 +152,18 @@ def test_what_is_not_there_is_refused_with_what_is(seeded_home: Home, tmp_path: 
     assert "accepted are .csv and .parquet" in refused("export", "small", tmp_path / "v.xls")
 
 
+@pytest.mark.parametrize("seed", [-1, 2**31])
+@pytest.mark.parametrize(
+    "verb",
+    [("train", "small"), ("tune", "small", "--trials", 1), ("robustness", "finetuned", "small"),
+     ("ask", "small")],
+)  # fmt: skip
+def test_a_seed_that_none_takes_is_refused_before_anything_is_done(
+    seeded_home: Home, verb: tuple[object, ...], seed: int
+) -> None:
+    assert f"{seed} is no seed" in refused(*verb, "--seed", seed)
+
+
 def test_labels_of_one_class_only_are_refused(home: Home, tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     small_log().to_csv(log, index=False)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from core import worker
 from core.errors import Conflict
 from core.store import jobs
-from core.store.home import ABANDONED, Home, now
+from core.store.home import ABANDONED, UNUSED, Home, now
 from core.store.jobs import Job
 from core.store.tables import jobs as table
 from core.worker import ROOT, Reporter, ensure_worker, run_job, run_worker
@@ -171,6 +171,31 @@ def test_a_worker_begins_by_sweeping(home: Home) -> None:
     os.utime(leftover, (time.time() - ABANDONED - 60,) * 2)
     run_worker(home, idle=0)
     assert not leftover.exists()
+
+
+def test_an_upload_stays_for_another_try_when_its_import_fails(home: Home) -> None:
+    upload = home.uploads / "1f" / "log.csv"
+    upload.parent.mkdir()
+    upload.write_text("user_id,action\nu1,view\nu1,cart\nu2,view\n")
+    wrong: dict[str, object] = {"roles": {"actor": "shop_id"}}
+    assert do(home, "import", path=str(upload), mapping=wrong).status == "failed"
+    assert do(home, "import", path=str(upload)).status == "done"
+    assert not upload.exists()
+
+
+def test_an_upload_that_nobody_imports_is_swept_after_a_day(home: Home) -> None:
+    forgotten, waited_for, of_today = (home.uploads / name / "log.csv" for name in "abc")
+    for path in (forgotten, waited_for, of_today):
+        path.parent.mkdir()
+        path.write_text("a log")
+    for path in (forgotten, waited_for):
+        for each in (path, path.parent):
+            os.utime(each, (time.time() - UNUSED - 60,) * 2)
+    with home.engine.begin() as con:
+        jobs.enqueue(con, "import", {"path": str(waited_for)}, "ann")
+        jobs.claim(con, "another worker")
+    do(home, "no such kind")
+    assert sorted(home.uploads.iterdir()) == [waited_for.parent, of_today.parent]
 
 
 def test_a_home_has_one_worker(home: Home, no_worker: None) -> None:

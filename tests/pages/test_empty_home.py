@@ -32,7 +32,7 @@ def test_a_case_that_does_not_exist_is_refused_in_words(open_page):
 
 def test_a_path_that_does_not_exist_is_refused_in_words(open_page):
     app = open_page("import_log", file="/nowhere/log.csv")
-    assert "There is nothing at" in app.error[0].value
+    assert "There is no file at" in app.error[0].value
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,4 +1,5 @@
 import gzip
+import os
 
 import pandas as pd
 import pytest
@@ -61,6 +62,47 @@ def test_a_corrected_mapping_is_shown_at_once_and_used(open_page, home, log_file
     assert next(m.value for m in app.metric if m.label == "Actors") == str(items)
     _press(app, "Import")
     assert _jobs(home).iloc[0]["arguments"]["mapping"]["roles"]["actor"] == "product_id"
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_the_files_of_a_pattern_are_one_log(open_page, home, log_file):
+    small_log(actors=6, seed=1).to_csv(log_file.with_name("another.csv"), index=False)
+    pattern = log_file.parent / "*.csv"
+    app = open_page("import_log", file=str(pattern))
+    assert not app.error
+    assert next(m.value for m in app.metric if m.label == "Actors") == "6"
+    _press(app, "Import")
+    arguments = _jobs(home).iloc[0]["arguments"]
+    assert (arguments["path"], arguments["name"]) == (str(pattern), log_file.parent.name)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_how_long_a_log_lasted_is_said_in_hours_and_minutes(open_page, tmp_path):
+    log = tmp_path / "morning.csv"
+    log.write_text("time,user_id\n2026-01-01 08:00,u1\n2026-01-01 10:50,u1\n")
+    app = open_page("import_log", file=str(log))
+    said = "2026-01-01 10:50 UTC, 2 h 50 min."
+    assert any(said in caption.value.replace("\\", "") for caption in app.caption)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_file_of_a_folder_that_changed_is_looked_at_again(open_page, log_file):
+    other = log_file.with_name("another.csv")
+    small_log(actors=6).to_csv(other, index=False)
+    app = open_page("import_log", file=str(log_file.parent))
+    assert next(m.value for m in app.metric if m.label == "Actors") == "6"
+    folder = log_file.parent.stat().st_mtime
+    small_log(actors=9).to_csv(other, index=False)
+    os.utime(log_file.parent, (folder, folder))
+    app.run()
+    assert next(m.value for m in app.metric if m.label == "Actors") == "9"
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_path_that_the_disk_refuses_is_refused_in_words(open_page):
+    app = open_page("import_log", file="/x" * 5000)
+    assert not app.exception
+    assert "File name too long" in app.error[0].value
 
 
 @pytest.mark.parametrize(
@@ -165,6 +207,40 @@ def test_the_outcome_of_an_import_shows_its_quality_and_the_rejected_rows(
         assert len(app.get("plotly_chart")) >= 4
 
 
+@pytest.mark.usefixtures("no_worker")
+@pytest.mark.parametrize(
+    ("status", "words"), [("failed", "The disk is full"), ("cancelled", "Nothing was imported")]
+)
+def test_an_import_that_came_to_nothing_is_tried_again_as_it_was_corrected(
+    open_page, home, log_file, status, words
+):
+    mapping = {"roles": {"actor": "product_id", "item": None}, "duplicates": "drop"}
+    with home.engine.begin() as con:
+        job = jobs.enqueue(con, "import", {"path": str(log_file), "mapping": mapping}, "analyst")
+        jobs.claim(con, "worker")
+        jobs.finish(con, job, "worker", status, "The disk is full")
+    app = open_page("import_log", job=str(job))
+    assert words in (app.error if status == "failed" else app.warning)[0].value
+    _press(app, "Open its file again")
+    assert not app.exception
+    assert not any(button.label == "Open its file again" for button in app.button)
+    _press(app, "Import")
+    assert _jobs(home).iloc[0]["id"] != job
+    asked = _jobs(home).iloc[0]["arguments"]["mapping"]
+    assert (asked["roles"]["actor"], asked["roles"]["item"]) == ("product_id", None)
+    assert asked["duplicates"] == "drop"
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_home_leads_back_to_the_file_of_an_import_that_failed(open_page, home, log_file):
+    with home.engine.begin() as con:
+        job = jobs.enqueue(con, "import", {"path": str(log_file)}, "analyst")
+        jobs.claim(con, "worker")
+        jobs.finish(con, job, "worker", "failed", "The disk is full")
+    links = {link.proto.label: link.proto for link in open_page("home").get("page_link")}
+    assert f"job={job}&file=" in links["Open its file again"].query_string
+
+
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize(
     ("name", "content"),
@@ -204,10 +280,15 @@ def test_outside_labels_are_attached_from_a_file(open_page, seeded_home, tmp_pat
         labels.replace_labels(con, "small", "actor", small_log().head(0).assign(key=[], label=[]))
         assert labels.counts(con, "small") == {}
     app = open_page("data_sets")
-    app.file_uploader(key="labels").set_value(
+    app.file_uploader(key="labels-0").set_value(
         ("labels.csv", (tmp_path / "labels.csv").read_bytes(), "text/csv")
     ).run()
+    app.run()
+    assert len(list(seeded_home.uploads.rglob("labels.csv"))) == 1
     _press(app, "Attach")
     assert "60 labels attached to actors" in app.success[0].value
     with seeded_home.engine.connect() as con:
         assert labels.counts(con, "small") == {True: 20, False: 40}
+    app.run()
+    assert not app.exception
+    assert list(seeded_home.uploads.iterdir()) == []

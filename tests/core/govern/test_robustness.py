@@ -19,6 +19,7 @@ from core.scoring.engine import Scorer
 from core.store import models
 from core.store.home import Home, open_home
 from core.store.tables import labels as labels_table
+from tests.conftest import as_split_by_time
 
 pytestmark = pytest.mark.slow
 
@@ -104,6 +105,16 @@ def test_the_report_stays_with_the_model_and_its_card(measured_home: Home, repor
 
 def test_the_same_seed_measures_the_same(seeded_home: Home, report: dict) -> None:
     assert measure_robustness(seeded_home, "finetuned", "small") == report
+
+
+def test_a_model_split_by_time_is_measured_on_other_units(seeded_home: Home) -> None:
+    def measured() -> dict:
+        found = measure_robustness(seeded_home, "finetuned", "small", perturbations=["drop_event"])
+        return found["perturbations"]
+
+    drawn = measured()
+    as_split_by_time(seeded_home, "finetuned")
+    assert measured() != drawn
 
 
 def test_a_model_without_labels_can_be_measured_once_the_log_has_some(seeded_home: Home) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core.errors import BadInput, Conflict, NotFound
+from core.errors import BadInput, Cancelled, Conflict, NotFound
 from core.logs.engine import connect
 from core.logs.frames import (
     actions,
@@ -262,6 +262,14 @@ def test_a_mapping_corrects_the_proposal_and_the_rest_is_proposed(home: Home, wr
     }  # fmt: skip
     assert dataset.mapping["columns"] == {"user": "entity", "session": "entity"}
     assert dataset.mapping["sequence"]["by"] == "actor"
+
+
+def test_an_import_is_stopped_before_it_is_there_or_not_at_all(home: Home, write: Write) -> None:
+    def stop_too_late(share: float, message: str) -> None:
+        if home.dataset_dir("log").exists():
+            raise Cancelled
+
+    assert import_log(home, write(SHOP), name="log", progress=stop_too_late).id == "log"
 
 
 def test_progress_rises_to_one(home: Home, write: Write) -> None:

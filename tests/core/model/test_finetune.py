@@ -27,7 +27,7 @@ from core.model.finetune import STEPS, FinetuneConfig, finetune
 from core.model.inference import probabilities
 from core.model.pretrain import PretrainConfig
 from core.store.home import Home
-from tests.conftest import small_log
+from tests.conftest import as_split_by_time, small_log
 
 TINY = TrainConfig(
     size=Size(layers=1, width=16, heads=2),
@@ -238,6 +238,15 @@ def test_replay_is_of_training_rows_and_never_more_than_the_new_ones(second: Hom
     first = both.batch.take(added.rows[:1])
     known = [old[0].batch.take([row]).ids.tolist() for row in range(len(old[0].batch))]
     assert first.ids.tolist() in known
+
+
+def test_replay_teaches_nothing_that_the_model_before_was_tested_on(second: Home) -> None:
+    as_split_by_time(second, "finetuned")
+    encoder = Encoder.load(second.model_dir("finetuned"))
+    (old,) = earlier(second, "finetuned", "second", encoder)
+    by_time = read_log(second, "small", split_by="time").bags
+    assert by_time is not None
+    assert old.bags.split.tolist() == by_time.split.tolist()
 
 
 def test_a_deleted_data_set_is_not_replayed(second: Home) -> None:

@@ -28,8 +28,6 @@ from core.explain.shapley import attribute
 from core.govern.config import TrainConfig
 from core.govern.log import read_log
 from core.govern.training import train
-from core.logs.importing import import_log
-from core.logs.labels import attach_labels
 from core.model.adapting import Method, adapt, merge
 from core.model.backbone import create_encoder, load_encoder
 from core.model.encoder import Encoder, Size
@@ -38,7 +36,8 @@ from core.model.schemes import add_schemes
 from core.model.text import TextEncoder, phrase
 from core.scoring.engine import Scorer
 from core.scoring.runs import score_dataset
-from core.store.home import Home, open_home
+from core.store.home import Home
+from tests.tiny import labelled_home
 
 pytestmark = pytest.mark.slow
 
@@ -63,13 +62,7 @@ def texted(tmp_path_factory: pytest.TempPathFactory) -> Home:
             )
             rows.append((f"u{actor:03}", time, "order" if abusive else "view"))
     log = pd.DataFrame(rows, columns=["user_id", "event_time", "event_type"])
-    log.to_csv(folder / "log.csv", index=False)
-    labels = pd.DataFrame({"user_id": log["user_id"].unique()})
-    labels["abuse"] = [int(user[1:]) % 3 == 0 for user in labels["user_id"]]
-    labels.to_csv(folder / "labels.csv", index=False)
-    home = open_home(folder / "home")
-    import_log(home, folder / "log.csv", name="tiny")
-    attach_labels(home, "tiny", folder / "labels.csv", key="user_id", label="abuse", on="actor")
+    home = labelled_home(folder, log, "tiny")
     config = TrainConfig.of(backbone=minilm(), epochs=2)
     train(home, "tiny", config=config, model_id="texted")
     return home
