@@ -54,16 +54,18 @@ def _keep_new(
     content = f"hash({', '.join(map(quoted, _telling(mapping)))})"
     # With `drop`, a single event stands for all that are alike.
     nth = (
-        "1" if mapping.duplicates == "drop" else 'row_number() OVER (PARTITION BY x ORDER BY "row")'
+        "1"
+        if mapping.duplicates == "drop"
+        else 'row_number() OVER (PARTITION BY "@content" ORDER BY "row")'
     )
 
     def find(own: duckdb.DuckDBPyConnection, part: Part) -> None:
         own.execute(
             f"""INSERT INTO known SELECT "row" FROM (
-                SELECT "row", x, {nth} AS nth FROM (
-                    SELECT "row", {content} AS x FROM accepted WHERE {part.condition}))
-            JOIN (SELECT {content} AS x, count(*) AS held FROM stored WHERE {part.condition}
-                GROUP BY x) USING (x)
+                SELECT "row", "@content", {nth} AS nth FROM (
+                    SELECT "row", {content} AS "@content" FROM accepted WHERE {part.condition}))
+            JOIN (SELECT {content} AS "@content", count(*) AS held FROM stored
+                WHERE {part.condition} GROUP BY "@content") USING ("@content")
             WHERE nth <= held"""
         )
 
@@ -93,7 +95,7 @@ def _add_stored(con: duckdb.DuckDBPyConnection, counts: Counts, held: Dataset) -
         FROM stored UNION ALL BY NAME
         SELECT * REPLACE ("row" + greatest(0, (SELECT max("row") FROM stored)
             - (SELECT min("row") FROM accepted) + 1) AS "row") FROM accepted
-        ORDER BY bucket, actor_id, ts, "row" """
+        ORDER BY "@bucket", actor_id, ts, "row" """
     )
     con.execute(
         """CREATE OR REPLACE TABLE rejected AS FROM (
@@ -110,11 +112,12 @@ def _add_stored(con: duckdb.DuckDBPyConnection, counts: Counts, held: Dataset) -
 
 
 def _open_stored(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    names = [row[0] for row in con.execute("DESCRIBE accepted").fetchall() if row[0] != "bucket"]
+    names = [row[0] for row in con.execute("DESCRIBE accepted").fetchall() if row[0] != "@bucket"]
     parts = ", ".join(map(file_literal, sorted((folder / "events").glob("*.parquet"))))
     con.execute(
         f"""CREATE TABLE stored AS SELECT {", ".join(map(quoted, names))},
-            hash(actor_id) % {BUCKETS} AS bucket FROM read_parquet([{parts}]) ORDER BY bucket"""
+            hash(actor_id) % {BUCKETS} AS "@bucket"
+        FROM read_parquet([{parts}]) ORDER BY "@bucket" """
     )
     con.execute(
         f"""CREATE TABLE stored_rejected AS SELECT line, reason, raw, NULL::VARCHAR AS file

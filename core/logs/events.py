@@ -29,7 +29,7 @@ class Counts:
 def create_events(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> Counts:
     """Create the tables `accepted` and `rejected` from `source`.
 
-    `accepted` holds the usable events, by `bucket` of their actor (0 to `BUCKETS` - 1), then by
+    `accepted` holds the usable events, by `@bucket` of their actor (0 to `BUCKETS` - 1), then by
     actor, time and row: facts are computed along this order.
 
     Raises
@@ -84,7 +84,7 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping, formats: list[str])
     con.execute(
         f"""CREATE OR REPLACE TABLE accepted AS
         SELECT * EXCLUDE ("@refused", "@time", "@line", "@file", "@text"),
-            CASE WHEN "@reason" IS NULL THEN hash(actor_id) % {BUCKETS} ELSE -1 END AS bucket,
+            CASE WHEN "@reason" IS NULL THEN hash(actor_id) % {BUCKETS} ELSE -1 END AS "@bucket",
             CASE WHEN "@reason" IS NOT NULL THEN "@line" END AS "@line",
             CASE WHEN "@reason" IS NOT NULL THEN "@file" END AS "@file",
             {_kept_text(mapping)} AS "@text",
@@ -93,7 +93,7 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping, formats: list[str])
                 {_time_reasons(roles.time)} END) AS "@reason"
             FROM (SELECT "@row" AS "row", "@line", "@file", "@text", "@refused",
                 {_raw_time(roles.time)} AS "@time", {", ".join(cells)}
-                FROM source)) ORDER BY bucket, actor_id, ts, "row" """
+                FROM source)) ORDER BY "@bucket", actor_id, ts, "row" """
     )
 
 
@@ -134,9 +134,9 @@ def _reject(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """CREATE TABLE rejected AS
         SELECT "@line" AS line, "@reason" AS reason, "@text" AS raw, "@file" AS file
-        FROM accepted WHERE bucket < 0 ORDER BY "row" """
+        FROM accepted WHERE "@bucket" < 0 ORDER BY "row" """
     )
-    con.execute("DELETE FROM accepted WHERE bucket < 0")
+    con.execute('DELETE FROM accepted WHERE "@bucket" < 0')
     for column in ("@reason", "@line", "@file", "@time"):
         con.execute(f"ALTER TABLE accepted DROP COLUMN {quoted(column)}")
 
@@ -147,9 +147,9 @@ def _drop_duplicates(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> int:
     keys += ["event_id"] if mapping.roles.event_id else []
     found = [
         f"""SELECT "row" FROM accepted JOIN (
-            SELECT {key} AS key, min("row") AS first FROM accepted
-            WHERE {key} IS NOT NULL GROUP BY {key} HAVING count(*) > 1) ON {key} = key
-        WHERE "row" > first"""
+            SELECT {key} AS "@key", min("row") AS "@first" FROM accepted
+            WHERE {key} IS NOT NULL GROUP BY {key} HAVING count(*) > 1) ON {key} = "@key"
+        WHERE "row" > "@first" """
         for key in keys
     ]
     con.execute(

@@ -39,6 +39,7 @@ _TAKEN: Final = frozenset(
     {
         *(value for name, value in vars(Column).items() if name.isupper()),
         *("actor", "items", "actions", "pattern"),
+        *("rowid", "file_row_number"),  # which DuckDB gives columns of its own
         *("gap", "burst_10s", "burst_1m", "nth", "hour", "repeat_action", "same_item"),
         *(f"{role}{end}" for role in ("actor", "item", "items", "amount") for end in FACT_ENDINGS),
     }

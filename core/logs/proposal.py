@@ -221,9 +221,11 @@ def _preview(
         rows="whole" if is_whole else "first",
     )
     events = con.execute(
-        f"""SELECT sequence_id, accepted.* EXCLUDE (bucket), position
-        FROM accepted JOIN placed USING ("row") JOIN pieces USING ("group", piece)
-        ORDER BY first_row, position LIMIT {_PREVIEW_EVENTS}"""
+        f"""SELECT sequence_id, accepted.* EXCLUDE ("@bucket"), position
+        FROM accepted JOIN (
+            SELECT "row", sequence_id, position, first_row AS "@first"
+            FROM placed JOIN pieces USING ("group", piece)) USING ("row")
+        ORDER BY "@first", position LIMIT {_PREVIEW_EVENTS}"""
     )
     return to_frame(events), quality
 
