@@ -6,7 +6,7 @@ import duckdb
 
 from core.errors import BadInput
 from core.logs.engine import literal, one_row, quoted
-from core.logs.mapping import Mapping, canonical_names
+from core.logs.mapping import Kind, Mapping, canonical_names
 from core.logs.privacy import is_private
 from core.logs.times import formats_in, formats_of, time_sql
 from core.schema import DEFAULT_ACTION
@@ -78,21 +78,24 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping, formats: list[str])
         f"{_column(roles.item)} AS item",
         f"{_number(roles.amount)} AS amount",
     ]
+    rejected = 'mask("@kept")' if is_private(mapping) else '"@kept"'
+    others = 'md5("@text")' if mapping.duplicates == "drop" else "NULL"  # repeats are told by it
     for source, name in canonical_names(mapping).items():
         cells.append(f"{_cell(mapping, source)} AS {quoted(name)}")
     # Read once, and sorted on the way: a table in between would be written and read for nothing.
     con.execute(
         f"""CREATE OR REPLACE TABLE accepted AS
-        SELECT * EXCLUDE ("@refused", "@time", "@line", "@file", "@text"),
+        SELECT * EXCLUDE ("@refused", "@time", "@line", "@file", "@text", "@kept"),
             CASE WHEN "@reason" IS NULL THEN hash(actor_id) % {BUCKETS} ELSE -1 END AS "@bucket",
             CASE WHEN "@reason" IS NOT NULL THEN "@line" END AS "@line",
             CASE WHEN "@reason" IS NOT NULL THEN "@file" END AS "@file",
-            {_kept_text(mapping)} AS "@text",
+            CASE WHEN "@reason" IS NOT NULL THEN {rejected} ELSE {others} END AS "@text",
             CASE WHEN "@reason" = '{_UNREAD}' THEN "@time" END AS "@time"
         FROM (SELECT *, coalesce("@refused", CASE WHEN actor_id IS NULL THEN 'no actor'
                 {_time_reasons(roles.time)} END) AS "@reason"
             FROM (SELECT "@row" AS "row", "@line", "@file", "@text", "@refused",
-                {_raw_time(roles.time)} AS "@time", {", ".join(cells)}
+                {_raw_time(roles.time)} AS "@time", {_kept_text(con, mapping)} AS "@kept",
+                {", ".join(cells)}
                 FROM source)) ORDER BY "@bucket", actor_id, ts, "row" """
     )
 
@@ -123,11 +126,28 @@ def _time_reasons(source: str | None) -> str:
     return f"""WHEN "@time" IS NULL THEN 'no time' WHEN ts IS NULL THEN '{_UNREAD}'"""
 
 
-def _kept_text(mapping: Mapping) -> str:
-    """Keep the text of rejected rows only, unless repeats are told by it."""
-    rejected = 'mask("@text")' if is_private(mapping) else '"@text"'
-    others = 'md5("@text")' if mapping.duplicates == "drop" else "NULL"
-    return f'CASE WHEN "@reason" IS NOT NULL THEN {rejected} ELSE {others} END'
+def _kept_text(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> str:
+    """Return SQL of what is kept of a row that is rejected: its text, where nothing is personal.
+
+    Else its cells, without those of columns that are ignored; of a row that did not split into
+    cells nobody knows which part is personal, so nothing is kept.
+    """
+    if "personal" not in mapping.columns.values():
+        return '"@text"'
+    names = [name for name, *_ in con.execute("DESCRIBE source").fetchall()]
+    cells = [
+        f"coalesce({_kept_cell(name, mapping.columns.get(name))}, '')"
+        for name in names
+        if not name.startswith("@")
+    ]
+    row = f"concat_ws({literal(mapping.format.delimiter or ';')}, {', '.join(cells)})"
+    return f"""CASE WHEN "@refused" IS NULL THEN {row} ELSE '' END"""
+
+
+def _kept_cell(name: str, kind: Kind | None) -> str:
+    if kind == "ignore":
+        return "''"
+    return f"pseudonym({quoted(name)})" if kind == "personal" else quoted(name)
 
 
 def _reject(con: duckdb.DuckDBPyConnection) -> None:
