@@ -75,7 +75,8 @@ def _keep_new(
             """INSERT INTO known SELECT "row" FROM accepted WHERE event_id IN (
                 SELECT event_id FROM stored) AND "row" NOT IN (FROM known)"""
         )
-    con.execute('DELETE FROM accepted WHERE "row" IN (FROM known)')
+    for table in ("accepted", "unread"):
+        con.execute(f'DELETE FROM {table} WHERE "row" IN (FROM known)')
     _drop_known_rejected(con)
     accepted, rejected = (
         one_row(con, f"SELECT count(*) FROM {table}")[0] for table in ("accepted", "rejected")
@@ -101,6 +102,11 @@ def _add_stored(con: duckdb.DuckDBPyConnection, counts: Counts, held: Dataset) -
         """CREATE OR REPLACE TABLE rejected AS FROM (
             FROM stored_rejected UNION ALL BY NAME FROM rejected)"""
     )
+    unread = held.quality.get("unread", {})  # an older data set does not tell
+    for name, told in unread.items():
+        con.execute(
+            "INSERT INTO unread VALUES (0, ?, ?, ?)", [name, told["example"], told["values"]]
+        )
     reasons = Counter(held.quality["rejected_by_reason"]) + Counter(counts.reasons)
     return Counts(
         read=held.read + counts.read,

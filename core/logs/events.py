@@ -6,7 +6,9 @@ import duckdb
 
 from core.errors import BadInput
 from core.logs.engine import literal, one_row, quoted
-from core.logs.mapping import Kind, Mapping, canonical_names
+from core.logs.mapping import Kind, Mapping, canonical_names, event_columns
+from core.logs.numbers import as_number
+from core.logs.outliers import numeric_sources
 from core.logs.privacy import is_private
 from core.logs.times import formats_in, formats_of, time_sql
 from core.schema import DEFAULT_ACTION
@@ -27,7 +29,7 @@ class Counts:
 
 
 def create_events(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> Counts:
-    """Create the tables `accepted` and `rejected` from `source`.
+    """Create the tables `accepted`, `rejected` and `unread` from `source`.
 
     `accepted` holds the usable events, by `@bucket` of their actor (0 to `BUCKETS` - 1), then by
     actor, time and row: facts are computed along this order.
@@ -44,6 +46,7 @@ def create_events(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> Counts:
         _parse(con, mapping, formats)
     _reject(con)
     duplicate = _drop_duplicates(con, mapping)
+    _list_unread(con, mapping)
     counts = _count(con, duplicate)
     if not counts.accepted:
         raise BadInput(_nothing_usable(counts))
@@ -76,7 +79,7 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping, formats: list[str])
         f"{timed} AS ts",
         f"{action} AS action",
         f"{_column(roles.item)} AS item",
-        f"{_number(roles.amount)} AS amount",
+        f"{_number(mapping, roles.amount)} AS amount",
     ]
     rejected = 'mask("@kept")' if is_private(mapping) else '"@kept"'
     others = 'md5("@text")' if mapping.duplicates == "drop" else "NULL"  # repeats are told by it
@@ -85,17 +88,18 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping, formats: list[str])
     # Read once, and sorted on the way: a table in between would be written and read for nothing.
     con.execute(
         f"""CREATE OR REPLACE TABLE accepted AS
-        SELECT * EXCLUDE ("@refused", "@time", "@line", "@file", "@text", "@kept"),
+        SELECT COLUMNS(lambda name: NOT starts_with(name, '@')), "@reason",
             CASE WHEN "@reason" IS NULL THEN hash(actor_id) % {BUCKETS} ELSE -1 END AS "@bucket",
             CASE WHEN "@reason" IS NOT NULL THEN "@line" END AS "@line",
             CASE WHEN "@reason" IS NOT NULL THEN "@file" END AS "@file",
             CASE WHEN "@reason" IS NOT NULL THEN {rejected} ELSE {others} END AS "@text",
-            CASE WHEN "@reason" = '{_UNREAD}' THEN "@time" END AS "@time"
+            CASE WHEN "@reason" = '{_UNREAD}' THEN "@time" END AS "@time",
+            {_unread(mapping)} AS "@unread"
         FROM (SELECT *, coalesce("@refused", CASE WHEN actor_id IS NULL THEN 'no actor'
                 {_time_reasons(roles.time)} END) AS "@reason"
             FROM (SELECT "@row" AS "row", "@line", "@file", "@text", "@refused",
                 {_raw_time(roles.time)} AS "@time", {_kept_text(con, mapping)} AS "@kept",
-                {", ".join(cells)}
+                {", ".join([*cells, *_raw_numbers(mapping)])}
                 FROM source)) ORDER BY "@bucket", actor_id, ts, "row" """
     )
 
@@ -104,7 +108,7 @@ def _cell(mapping: Mapping, source: str) -> str:
     """Return SQL of a column without a role."""
     if source in mapping.mask:
         return f"mask({quoted(source)})"
-    by_kind = {"numeric": _number(source), "personal": f"pseudonym({quoted(source)})"}
+    by_kind = {"numeric": _number(mapping, source), "personal": f"pseudonym({quoted(source)})"}
     return by_kind.get(mapping.columns[source], quoted(source))
 
 
@@ -112,8 +116,38 @@ def _column(source: str | None) -> str:
     return quoted(source) if source else "CAST(NULL AS VARCHAR)"
 
 
-def _number(source: str | None) -> str:
-    return f"number_of({quoted(source)})" if source else "CAST(NULL AS DOUBLE)"
+def _number(mapping: Mapping, source: str | None) -> str:
+    if source is None:
+        return "CAST(NULL AS DOUBLE)"
+    return as_number(source, comma=source in mapping.decimal_comma)
+
+
+def _raw_numbers(mapping: Mapping) -> list[str]:
+    return [
+        f'{quoted(source)} AS "@number_{place}"'
+        for place, source in enumerate(numeric_sources(mapping, event_columns(mapping)))
+    ]
+
+
+def _unread(mapping: Mapping) -> str:
+    """Return SQL of the numbers of a row that could not be read, as a list; null without any."""
+    names = numeric_sources(mapping, event_columns(mapping)).values()
+    lost = [f"{quoted(name)} IS NULL" for name in names]
+    raw = [f'"@number_{place}"' for place in range(len(lost))]
+    any_lost = [f"{null} AND {x} IS NOT NULL" for null, x in zip(lost, raw, strict=True)]
+    each = [f"CASE WHEN {null} THEN {x} END" for null, x in zip(lost, raw, strict=True)]
+    return f"CASE WHEN {' OR '.join(any_lost) or 'false'} THEN [{', '.join(each)}]::VARCHAR[] END"
+
+
+def _list_unread(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Create `unread`: values that are there but are no numbers, each with its column and row."""
+    sources = ", ".join(map(literal, numeric_sources(mapping, event_columns(mapping))))
+    con.execute(
+        f"""CREATE TABLE unread AS SELECT * FROM (
+            SELECT "row", unnest([{sources}]::VARCHAR[]) AS name, unnest("@unread") AS value,
+                1 AS times FROM accepted WHERE "@unread" IS NOT NULL) WHERE value IS NOT NULL"""
+    )
+    con.execute('ALTER TABLE accepted DROP COLUMN "@unread"')
 
 
 def _raw_time(source: str | None) -> str:
