@@ -37,6 +37,8 @@ _CODES = (
     "UAH ZAR SGD HKD TWD THB IDR MYR PHP VND ILS AED kr zł Kč Ft Rs руб 元 円 원"
 ).replace(" ", "|")
 _CURRENCY = rf"[A-Z]{{0,2}}\p{{Sc}}|^(?:{_CODES})[.,]?|(?:{_CODES})[.,]?$"
+# What may be a number: taking any other text apart would cost more than the rest of a look.
+_MAYBE = rf"(?:[A-Z]{{0,2}}\p{{Sc}}|{_CODES})?[^\pL:/]*\d[^\pL:/]*(?:[eE]|{_CODES})?[^\pL:/]*"
 
 # Trimming and comparing cost more than reading: only where a cell can need them. A text before '!'
 # is empty or begins with a space or less.
@@ -54,8 +56,9 @@ CREATE MACRO signs_read(x) AS CASE
     WHEN regexp_full_match(x, '[-+]?\d{{1,3}}(([.]\d{{3}})+,\d*|([.]\d{{3}}){{2,}})')
     THEN replace(replace(x, '.', ''), ',', '.')
     ELSE replace(x, ',', '.') END;
-CREATE MACRO odd_number(x) AS try_cast(regexp_extract(signs_read(bare_number(x)),
-    '^[-+]?\d{{0,200}}[.]?\d*([eE][-+]?\d{{1,2}})?$') AS DOUBLE);
+CREATE MACRO odd_number(x) AS CASE WHEN regexp_full_match(x, '{_MAYBE}')
+    THEN try_cast(regexp_extract(signs_read(bare_number(x)),
+        '^[-+]?\d{{0,200}}[.]?\d*([eE][-+]?\d{{1,2}})?$') AS DOUBLE) END;
 CREATE MACRO number_of(x) AS coalesce(
     CASE WHEN isfinite(try_cast(x AS DOUBLE)) THEN try_cast(x AS DOUBLE) END, odd_number(x));
 """

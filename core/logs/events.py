@@ -130,13 +130,13 @@ def _raw_numbers(mapping: Mapping) -> list[str]:
 
 
 def _unread(mapping: Mapping) -> str:
-    """Return SQL of the numbers of a row that could not be read, as a list; null without any."""
+    """Return SQL of the numbers of a row that could not be read, as JSON; null without any."""
     names = numeric_sources(mapping, event_columns(mapping)).values()
     lost = [f"{quoted(name)} IS NULL" for name in names]
     raw = [f'"@number_{place}"' for place in range(len(lost))]
     any_lost = [f"{null} AND {x} IS NOT NULL" for null, x in zip(lost, raw, strict=True)]
     each = [f"CASE WHEN {null} THEN {x} END" for null, x in zip(lost, raw, strict=True)]
-    return f"CASE WHEN {' OR '.join(any_lost) or 'false'} THEN [{', '.join(each)}]::VARCHAR[] END"
+    return f"CASE WHEN {' OR '.join(any_lost) or 'false'} THEN to_json([{', '.join(each)}]) END"
 
 
 def _list_unread(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
@@ -144,7 +144,8 @@ def _list_unread(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     sources = ", ".join(map(literal, numeric_sources(mapping, event_columns(mapping))))
     con.execute(
         f"""CREATE TABLE unread AS SELECT * FROM (
-            SELECT "row", unnest([{sources}]::VARCHAR[]) AS name, unnest("@unread") AS value,
+            SELECT "row", unnest([{sources}]::VARCHAR[]) AS name,
+                unnest(json_extract_string("@unread", '$[*]')) AS value,
                 1 AS times FROM accepted WHERE "@unread" IS NOT NULL) WHERE value IS NOT NULL"""
     )
     con.execute('ALTER TABLE accepted DROP COLUMN "@unread"')
