@@ -28,6 +28,7 @@ MISSING: Final = 0  # position of `field=missing` among a field's tokens, in eve
 OTHER: Final = 1  # position of `field=other` in category and entity fields
 RELATIVE_CAP: Final = 16  # distinct values of an entity told apart within a sequence
 MAX_BINS: Final = 12  # of a number; a number with no more distinct values keeps each of them
+_LARGEST: Final = 1e300  # what lies beyond is not told apart: its quantiles would overflow
 
 _DAY = 86_400
 _EDGES: Final[dict[str, list[float]]] = {
@@ -215,14 +216,19 @@ def _of_fact(fact: Fact, level: Level) -> Field:
 
 def _fit_number(field: Field, column: pd.Series) -> Field:
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    numbers = numbers[np.isfinite(numbers)]
-    distinct = np.unique(numbers)
-    if len(distinct) <= MAX_BINS:
-        return replace(field, edges=tuple(distinct.tolist()), discrete=len(distinct) > 0)
+    numbers = np.clip(numbers[np.isfinite(numbers)], -_LARGEST, _LARGEST) + 0.0  # -0 is 0
+    # Means of one price differ in their last bits: what prints alike is one value, from its least.
+    least: dict[str, float] = {}
+    for value in np.unique(numbers).tolist():
+        least.setdefault(_number(value), value)
+        if len(least) > MAX_BINS:
+            break
+    else:
+        return replace(field, edges=tuple(least.values()), discrete=bool(least))
     quantiles = np.quantile(numbers, np.linspace(0, 1, MAX_BINS + 1)[1:-1])
     for digits in range(2, 16):  # as few as tell the edges apart
         edges = {_significant(value, digits) for value in quantiles}
-        if len(edges) == len(set(quantiles)):
+        if len(edges) == len(set(map(_number, quantiles))):
             break
     return replace(field, edges=tuple(sorted(edges)))
 

@@ -6,6 +6,7 @@ The tokenizer is fitted once on a log and saved beside the weights as ``vocab.js
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -46,6 +47,12 @@ class Tokenizer:
             self.starts.append(len(self.tokens))
             self.tokens += field.tokens()
         self.ends = [*self.starts[1:], len(self.tokens)]
+        if len(set(self.tokens)) < len(self.tokens):
+            (twice, _), *_ = Counter(self.tokens).most_common(1)
+            raise BadInput(
+                f"Two columns or values of the log are both called '{twice}': a model could not "
+                "tell them apart. Rename one of the columns, or leave it out."
+            )
 
     @classmethod
     def fit(

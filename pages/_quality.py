@@ -16,7 +16,7 @@ MOST_REJECTED = 200  # rows on the page; the file holds all of them
 REJECTED = {
     "line": st.column_config.NumberColumn("line", format="localized", width=80),
     "reason": st.column_config.TextColumn("because", width="medium"),
-    "raw": st.column_config.TextColumn("the row as it stands in the file", width="large"),
+    "raw": st.column_config.TextColumn("the row", width="large"),
 }
 
 
@@ -80,7 +80,8 @@ def draw_first_rejected(quality: dict[str, Any]) -> None:
 
 
 def _draw_rows(rejected: pd.DataFrame) -> None:
-    st.dataframe(rejected, hide_index=True, column_config=REJECTED, placeholder="")
+    said = rejected.replace({"raw": {"": "left out: it may hold what is personal"}})
+    st.dataframe(said, hide_index=True, column_config=REJECTED, placeholder="")
 
 
 def _draw_notes(notes: list[str]) -> None:

@@ -92,7 +92,8 @@ with refusals():
 with st.expander("Attach labels from elsewhere"):
     draw_labels(dataset)
 with st.expander("How it was imported"):
-    st.caption(text(f"From {dataset.source}, {dataset.created_at:%d %b %Y %H:%M} UTC."))
+    files = ", ".join(dataset.sources)
+    st.caption(text(f"From {files}, {dataset.created_at:%d %b %Y %H:%M} UTC."))
     st.json(dataset.mapping, expanded=2)
 with st.expander("Delete this data set"):
     st.write(

@@ -54,16 +54,18 @@ def _keep_new(
     content = f"hash({', '.join(map(quoted, _telling(mapping)))})"
     # With `drop`, a single event stands for all that are alike.
     nth = (
-        "1" if mapping.duplicates == "drop" else 'row_number() OVER (PARTITION BY x ORDER BY "row")'
+        "1"
+        if mapping.duplicates == "drop"
+        else 'row_number() OVER (PARTITION BY "@content" ORDER BY "row")'
     )
 
     def find(own: duckdb.DuckDBPyConnection, part: Part) -> None:
         own.execute(
             f"""INSERT INTO known SELECT "row" FROM (
-                SELECT "row", x, {nth} AS nth FROM (
-                    SELECT "row", {content} AS x FROM accepted WHERE {part.condition}))
-            JOIN (SELECT {content} AS x, count(*) AS held FROM stored WHERE {part.condition}
-                GROUP BY x) USING (x)
+                SELECT "row", "@content", {nth} AS nth FROM (
+                    SELECT "row", {content} AS "@content" FROM accepted WHERE {part.condition}))
+            JOIN (SELECT {content} AS "@content", count(*) AS held FROM stored
+                WHERE {part.condition} GROUP BY "@content") USING ("@content")
             WHERE nth <= held"""
         )
 
@@ -73,7 +75,8 @@ def _keep_new(
             """INSERT INTO known SELECT "row" FROM accepted WHERE event_id IN (
                 SELECT event_id FROM stored) AND "row" NOT IN (FROM known)"""
         )
-    con.execute('DELETE FROM accepted WHERE "row" IN (FROM known)')
+    for table in ("accepted", "unread"):
+        con.execute(f'DELETE FROM {table} WHERE "row" IN (FROM known)')
     _drop_known_rejected(con)
     accepted, rejected = (
         one_row(con, f"SELECT count(*) FROM {table}")[0] for table in ("accepted", "rejected")
@@ -93,12 +96,17 @@ def _add_stored(con: duckdb.DuckDBPyConnection, counts: Counts, held: Dataset) -
         FROM stored UNION ALL BY NAME
         SELECT * REPLACE ("row" + greatest(0, (SELECT max("row") FROM stored)
             - (SELECT min("row") FROM accepted) + 1) AS "row") FROM accepted
-        ORDER BY bucket, actor_id, ts, "row" """
+        ORDER BY "@bucket", actor_id, ts, "row" """
     )
     con.execute(
         """CREATE OR REPLACE TABLE rejected AS FROM (
             FROM stored_rejected UNION ALL BY NAME FROM rejected)"""
     )
+    unread = held.quality.get("unread", {})  # an older data set does not tell
+    for name, told in unread.items():
+        con.execute(
+            "INSERT INTO unread VALUES (0, ?, ?, ?)", [name, told["example"], told["values"]]
+        )
     reasons = Counter(held.quality["rejected_by_reason"]) + Counter(counts.reasons)
     return Counts(
         read=held.read + counts.read,
@@ -110,11 +118,12 @@ def _add_stored(con: duckdb.DuckDBPyConnection, counts: Counts, held: Dataset) -
 
 
 def _open_stored(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    names = [row[0] for row in con.execute("DESCRIBE accepted").fetchall() if row[0] != "bucket"]
+    names = [row[0] for row in con.execute("DESCRIBE accepted").fetchall() if row[0] != "@bucket"]
     parts = ", ".join(map(file_literal, sorted((folder / "events").glob("*.parquet"))))
     con.execute(
         f"""CREATE TABLE stored AS SELECT {", ".join(map(quoted, names))},
-            hash(actor_id) % {BUCKETS} AS bucket FROM read_parquet([{parts}]) ORDER BY bucket"""
+            hash(actor_id) % {BUCKETS} AS "@bucket"
+        FROM read_parquet([{parts}]) ORDER BY "@bucket" """
     )
     con.execute(
         f"""CREATE TABLE stored_rejected AS SELECT line, reason, raw, NULL::VARCHAR AS file

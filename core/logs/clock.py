@@ -110,15 +110,16 @@ def _order(con: duckdb.DuckDBPyConnection, table: str, timed: int) -> dict[str, 
         SELECT "row", ts FROM {table} WHERE ts IS NOT NULL ORDER BY "row" """
     )
     con.execute(
-        """CREATE OR REPLACE TABLE late AS SELECT "row", epoch(before - ts) AS back FROM (
+        """CREATE OR REPLACE TABLE late AS SELECT "row", epoch(before - ts) AS "@back" FROM (
             SELECT *, lag(ts) OVER () AS before, max(ts) OVER (ROWS UNBOUNDED PRECEDING) AS newest
             FROM ordered) WHERE ts < newest"""
     )
     con.execute("DROP TABLE ordered")
     late, jumps, largest, row = one_row(
         con,
-        f"""SELECT count(*), count(*) FILTER (back > {JUMP}), max(back) FILTER (back > {JUMP}),
-            arg_max("row", back) FILTER (back > {JUMP}) FROM late""",
+        f"""SELECT count(*), count(*) FILTER ("@back" > {JUMP}),
+            max("@back") FILTER ("@back" > {JUMP}),
+            arg_max("row", "@back") FILTER ("@back" > {JUMP}) FROM late""",
     )
     return {
         "out_of_order": late,

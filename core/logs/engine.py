@@ -31,6 +31,15 @@ def _is_missing(x: str) -> str:
 # A damaged file raises any error but those of a statement that is wrong in itself.
 _OUR_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 
+# Before or after a number: any sign of a currency, and the codes and words of the commonest.
+_CODES = (
+    "USD EUR GBP JPY CNY RMB INR KRW BRL MXN CAD AUD NZD CHF SEK NOK DKK PLN CZK HUF RON TRY RUB "
+    "UAH ZAR SGD HKD TWD THB IDR MYR PHP VND ILS AED kr zł Kč Ft Rs руб 元 円 원"
+).replace(" ", "|")
+_CURRENCY = rf"[A-Z]{{0,2}}\p{{Sc}}|^(?:{_CODES})[.,]?|(?:{_CODES})[.,]?$"
+# What may be a number: taking any other text apart would cost more than the rest of a look.
+_MAYBE = rf"(?:[A-Z]{{0,2}}\p{{Sc}}|{_CODES})?[^\pL:/]*\d[^\pL:/]*(?:[eE]|{_CODES})?[^\pL:/]*"
+
 # Trimming and comparing cost more than reading: only where a cell can need them. A text before '!'
 # is empty or begins with a space or less.
 _MACROS = rf"""
@@ -38,10 +47,18 @@ CREATE MACRO value_of(x) AS CASE
     WHEN x < '!' OR ends_with(x, ' ')
     THEN CASE WHEN NOT {_is_missing("trim(x)")} THEN trim(x) END
     WHEN strlen(x) > {_LONGEST} OR NOT {_is_missing("x")} THEN x END;
-CREATE MACRO odd_number(x) AS try_cast(regexp_extract(
-    replace(regexp_replace(regexp_replace(x, '[$€£¥%\s]', '', 'g'),
-            ',(\d{{3}})\b', '\1', 'g'), ',', '.'),
-    '^[-+]?\d{{0,200}}[.]?\d*([eE][-+]?\d{{1,2}})?$') AS DOUBLE);
+CREATE MACRO bare_number(x) AS regexp_replace(regexp_replace(regexp_replace(
+    replace(x, '−', '-'), '{_CURRENCY}|[%\s\p{{Zs}}]', '', 'g'),
+    '[''’](\d{{3}})', '\1', 'g'), '^\((.*)\)$', '-\1');
+CREATE MACRO signs_read(x) AS CASE
+    WHEN regexp_full_match(x, '[-+]?[1-9]\d{{0,2}}(,\d{{2,3}})*,\d{{3}}([.]\d*)?')
+    THEN replace(x, ',', '')
+    WHEN regexp_full_match(x, '[-+]?\d{{1,3}}(([.]\d{{3}})+,\d*|([.]\d{{3}}){{2,}})')
+    THEN replace(replace(x, '.', ''), ',', '.')
+    ELSE replace(x, ',', '.') END;
+CREATE MACRO odd_number(x) AS CASE WHEN regexp_full_match(x, '{_MAYBE}')
+    THEN try_cast(regexp_extract(signs_read(bare_number(x)),
+        '^[-+]?\d{{0,200}}[.]?\d*([eE][-+]?\d{{1,2}})?$') AS DOUBLE) END;
 CREATE MACRO number_of(x) AS coalesce(
     CASE WHEN isfinite(try_cast(x AS DOUBLE)) THEN try_cast(x AS DOUBLE) END, odd_number(x));
 """

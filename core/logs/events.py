@@ -6,7 +6,9 @@ import duckdb
 
 from core.errors import BadInput
 from core.logs.engine import literal, one_row, quoted
-from core.logs.mapping import Mapping, canonical_names
+from core.logs.mapping import Kind, Mapping, canonical_names, event_columns
+from core.logs.numbers import as_number
+from core.logs.outliers import numeric_sources
 from core.logs.privacy import is_private
 from core.logs.times import formats_in, formats_of, time_sql
 from core.schema import DEFAULT_ACTION
@@ -27,9 +29,9 @@ class Counts:
 
 
 def create_events(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> Counts:
-    """Create the tables `accepted` and `rejected` from `source`.
+    """Create the tables `accepted`, `rejected` and `unread` from `source`.
 
-    `accepted` holds the usable events, by `bucket` of their actor (0 to `BUCKETS` - 1), then by
+    `accepted` holds the usable events, by `@bucket` of their actor (0 to `BUCKETS` - 1), then by
     actor, time and row: facts are computed along this order.
 
     Raises
@@ -44,6 +46,7 @@ def create_events(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> Counts:
         _parse(con, mapping, formats)
     _reject(con)
     duplicate = _drop_duplicates(con, mapping)
+    _list_unread(con, mapping)
     counts = _count(con, duplicate)
     if not counts.accepted:
         raise BadInput(_nothing_usable(counts))
@@ -76,24 +79,28 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping, formats: list[str])
         f"{timed} AS ts",
         f"{action} AS action",
         f"{_column(roles.item)} AS item",
-        f"{_number(roles.amount)} AS amount",
+        f"{_number(mapping, roles.amount)} AS amount",
     ]
+    rejected = 'mask("@kept")' if is_private(mapping) else '"@kept"'
+    others = 'md5("@text")' if mapping.duplicates == "drop" else "NULL"  # repeats are told by it
     for source, name in canonical_names(mapping).items():
         cells.append(f"{_cell(mapping, source)} AS {quoted(name)}")
     # Read once, and sorted on the way: a table in between would be written and read for nothing.
     con.execute(
         f"""CREATE OR REPLACE TABLE accepted AS
-        SELECT * EXCLUDE ("@refused", "@time", "@line", "@file", "@text"),
-            CASE WHEN "@reason" IS NULL THEN hash(actor_id) % {BUCKETS} ELSE -1 END AS bucket,
+        SELECT COLUMNS(lambda name: NOT starts_with(name, '@')), "@reason",
+            CASE WHEN "@reason" IS NULL THEN hash(actor_id) % {BUCKETS} ELSE -1 END AS "@bucket",
             CASE WHEN "@reason" IS NOT NULL THEN "@line" END AS "@line",
             CASE WHEN "@reason" IS NOT NULL THEN "@file" END AS "@file",
-            {_kept_text(mapping)} AS "@text",
-            CASE WHEN "@reason" = '{_UNREAD}' THEN "@time" END AS "@time"
+            CASE WHEN "@reason" IS NOT NULL THEN {rejected} ELSE {others} END AS "@text",
+            CASE WHEN "@reason" = '{_UNREAD}' THEN "@time" END AS "@time",
+            {_unread(mapping)} AS "@unread"
         FROM (SELECT *, coalesce("@refused", CASE WHEN actor_id IS NULL THEN 'no actor'
                 {_time_reasons(roles.time)} END) AS "@reason"
             FROM (SELECT "@row" AS "row", "@line", "@file", "@text", "@refused",
-                {_raw_time(roles.time)} AS "@time", {", ".join(cells)}
-                FROM source)) ORDER BY bucket, actor_id, ts, "row" """
+                {_raw_time(roles.time)} AS "@time", {_kept_text(con, mapping)} AS "@kept",
+                {", ".join([*cells, *_raw_numbers(mapping)])}
+                FROM source)) ORDER BY "@bucket", actor_id, ts, "row" """
     )
 
 
@@ -101,7 +108,7 @@ def _cell(mapping: Mapping, source: str) -> str:
     """Return SQL of a column without a role."""
     if source in mapping.mask:
         return f"mask({quoted(source)})"
-    by_kind = {"numeric": _number(source), "personal": f"pseudonym({quoted(source)})"}
+    by_kind = {"numeric": _number(mapping, source), "personal": f"pseudonym({quoted(source)})"}
     return by_kind.get(mapping.columns[source], quoted(source))
 
 
@@ -109,8 +116,39 @@ def _column(source: str | None) -> str:
     return quoted(source) if source else "CAST(NULL AS VARCHAR)"
 
 
-def _number(source: str | None) -> str:
-    return f"number_of({quoted(source)})" if source else "CAST(NULL AS DOUBLE)"
+def _number(mapping: Mapping, source: str | None) -> str:
+    if source is None:
+        return "CAST(NULL AS DOUBLE)"
+    return as_number(source, comma=source in mapping.decimal_comma)
+
+
+def _raw_numbers(mapping: Mapping) -> list[str]:
+    return [
+        f'{quoted(source)} AS "@number_{place}"'
+        for place, source in enumerate(numeric_sources(mapping, event_columns(mapping)))
+    ]
+
+
+def _unread(mapping: Mapping) -> str:
+    """Return SQL of the numbers of a row that could not be read, as JSON; null without any."""
+    names = numeric_sources(mapping, event_columns(mapping)).values()
+    lost = [f"{quoted(name)} IS NULL" for name in names]
+    raw = [f'"@number_{place}"' for place in range(len(lost))]
+    any_lost = [f"{null} AND {x} IS NOT NULL" for null, x in zip(lost, raw, strict=True)]
+    each = [f"CASE WHEN {null} THEN {x} END" for null, x in zip(lost, raw, strict=True)]
+    return f"CASE WHEN {' OR '.join(any_lost) or 'false'} THEN to_json([{', '.join(each)}]) END"
+
+
+def _list_unread(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
+    """Create `unread`: values that are there but are no numbers, each with its column and row."""
+    sources = ", ".join(map(literal, numeric_sources(mapping, event_columns(mapping))))
+    con.execute(
+        f"""CREATE TABLE unread AS SELECT * FROM (
+            SELECT "row", unnest([{sources}]::VARCHAR[]) AS name,
+                unnest(json_extract_string("@unread", '$[*]')) AS value,
+                1 AS times FROM accepted WHERE "@unread" IS NOT NULL) WHERE value IS NOT NULL"""
+    )
+    con.execute('ALTER TABLE accepted DROP COLUMN "@unread"')
 
 
 def _raw_time(source: str | None) -> str:
@@ -123,20 +161,37 @@ def _time_reasons(source: str | None) -> str:
     return f"""WHEN "@time" IS NULL THEN 'no time' WHEN ts IS NULL THEN '{_UNREAD}'"""
 
 
-def _kept_text(mapping: Mapping) -> str:
-    """Keep the text of rejected rows only, unless repeats are told by it."""
-    rejected = 'mask("@text")' if is_private(mapping) else '"@text"'
-    others = 'md5("@text")' if mapping.duplicates == "drop" else "NULL"
-    return f'CASE WHEN "@reason" IS NOT NULL THEN {rejected} ELSE {others} END'
+def _kept_text(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> str:
+    """Return SQL of what is kept of a row that is rejected: its text, where nothing is personal.
+
+    Else its cells, without those of columns that are ignored; of a row that did not split into
+    cells nobody knows which part is personal, so nothing is kept.
+    """
+    if "personal" not in mapping.columns.values():
+        return '"@text"'
+    names = [name for name, *_ in con.execute("DESCRIBE source").fetchall()]
+    cells = [
+        f"coalesce({_kept_cell(name, mapping.columns.get(name))}, '')"
+        for name in names
+        if not name.startswith("@")
+    ]
+    row = f"concat_ws({literal(mapping.format.delimiter or ';')}, {', '.join(cells)})"
+    return f"""CASE WHEN "@refused" IS NULL THEN {row} ELSE '' END"""
+
+
+def _kept_cell(name: str, kind: Kind | None) -> str:
+    if kind == "ignore":
+        return "''"
+    return f"pseudonym({quoted(name)})" if kind == "personal" else quoted(name)
 
 
 def _reject(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """CREATE TABLE rejected AS
         SELECT "@line" AS line, "@reason" AS reason, "@text" AS raw, "@file" AS file
-        FROM accepted WHERE bucket < 0 ORDER BY "row" """
+        FROM accepted WHERE "@bucket" < 0 ORDER BY "row" """
     )
-    con.execute("DELETE FROM accepted WHERE bucket < 0")
+    con.execute('DELETE FROM accepted WHERE "@bucket" < 0')
     for column in ("@reason", "@line", "@file", "@time"):
         con.execute(f"ALTER TABLE accepted DROP COLUMN {quoted(column)}")
 
@@ -147,9 +202,9 @@ def _drop_duplicates(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> int:
     keys += ["event_id"] if mapping.roles.event_id else []
     found = [
         f"""SELECT "row" FROM accepted JOIN (
-            SELECT {key} AS key, min("row") AS first FROM accepted
-            WHERE {key} IS NOT NULL GROUP BY {key} HAVING count(*) > 1) ON {key} = key
-        WHERE "row" > first"""
+            SELECT {key} AS "@key", min("row") AS "@first" FROM accepted
+            WHERE {key} IS NOT NULL GROUP BY {key} HAVING count(*) > 1) ON {key} = "@key"
+        WHERE "row" > "@first" """
         for key in keys
     ]
     con.execute(

@@ -56,7 +56,7 @@ def helpers(mapping: Mapping) -> dict[str, Helper]:
         made[f"_{name}_nth"] = Helper(TURN, (name,))
         made |= _stays(name)
     for name in entity_columns(mapping) if timed else []:
-        first = f"CASE WHEN {name}_own = 1 THEN 1 ELSE 0 END"
+        first = f"CASE WHEN {quoted(f'{name}_own')} = 1 THEN 1 ELSE 0 END"
         made[f"_{name}_firsts"] = Helper(f"sum({first}) {SO_FAR}", (name,))
     if mapping.roles.item:
         for column in numeric_columns(mapping):
@@ -178,11 +178,12 @@ def _entity_facts(name: str, timed: bool) -> list[Fact]:
              f"{{value}} events with this {noun} within an hour"),
         _own(f"{name}_distinct_1h", OWN, _distinct(name), "count",
              f"{{value}} different values of {noun} within an hour"),
-        _own(f"{name}_ratio_1h", (), f"actor_1h / nullif({name}_distinct_1h, 0)", "ratio",
+        _own(f"{name}_ratio_1h", (),
+             f"actor_1h / nullif({quoted(f'{name}_distinct_1h')}, 0)", "ratio",
              f"{{value}} events per {noun} within an hour"),
         _others(name, f"{name}_actors", f"{firsts} - {before}", "count",
                 f"{{value}} actors with this {noun} so far"),
-        _others(name, f"{name}_seen", f"_{name}_nth - {name}_own", "count",
+        _others(name, f"{name}_seen", f"_{name}_nth - {quoted(f'{name}_own')}", "count",
                 f"{{value}} earlier events of others with this {noun}"),
     ]  # fmt: skip
 

@@ -97,9 +97,9 @@ def read_events(
     files = ", ".join(file_literal(part) for part in parts)
     try:
         return _query(
-            f"""SELECT * EXCLUDE (filename, file_row_number)
-            FROM read_parquet([{files}], filename = true, file_row_number = true)
-            WHERE {_among(given)} ORDER BY filename, file_row_number""",
+            f"""SELECT * EXCLUDE ("@file", file_row_number)
+            FROM read_parquet([{files}], filename = '@file', file_row_number = true)
+            WHERE {_among(given)} ORDER BY "@file", file_row_number""",
             list(given.values()),
         )
     except (duckdb.IOException, duckdb.InvalidInputException) as error:

@@ -82,19 +82,25 @@ def import_log(
         name = held.name if held else name or name_of(path)
         dataset_id = held.id if held else _free_id(home, name)
         quality = build(con, mapping, dataset_id, counts, folder, report)
-        dataset = _described(dataset_id, name, path, mapping, counts, quality)
+        sources = [*(held.sources if held else []), str(path)]
+        dataset = _described(dataset_id, name, sources, mapping, counts, quality)
         report(1.0, "putting it in place")  # the last moment to stop it
         _publish(home, dataset, held, folder)
     return dataset
 
 
 def _described(
-    dataset_id: str, name: str, path: Path, mapping: Mapping, counts: Counts, quality: Quality
+    dataset_id: str,
+    name: str,
+    sources: list[str],
+    mapping: Mapping,
+    counts: Counts,
+    quality: Quality,
 ) -> Dataset:
     return Dataset(
         id=dataset_id,
         name=name,
-        source=str(path),
+        source="\n".join(dict.fromkeys(sources)),
         mapping=mapping.model_dump(mode="json"),
         quality=quality,
         read=counts.read,
@@ -108,7 +114,7 @@ def _described(
 
 
 def dataset_of(home: Home, path: Path | str) -> Dataset | None:
-    """Return the newest data set that was imported from `path`, if there is one."""
+    """Return the newest data set that holds what was in the file `path`, if there is one."""
     with home.engine.connect() as con:
         return datasets.of_source(con, str(Path(path).absolute()))
 

@@ -29,10 +29,9 @@ def _fill(con: duckdb.DuckDBPyConnection, name: str, by: str, table: str) -> int
     con.execute(f'INSERT INTO filled SELECT "row" FROM {table} WHERE {column} IS NULL')
     if by == "item_median":
         con.execute(
-            f"""UPDATE {table} SET {column} = usual.number FROM (
-                SELECT item AS of_item, median({column}) AS number FROM {table}
-                GROUP BY item) AS usual
-            WHERE item = of_item AND {column} IS NULL"""
+            f"""UPDATE {table} SET {column} = "@usual" FROM (
+                SELECT item AS "@item", median({column}) AS "@usual" FROM {table} GROUP BY item)
+            WHERE item = "@item" AND {column} IS NULL"""
         )
     con.execute(f"UPDATE {table} SET {column} = '{usual}'::DOUBLE WHERE {column} IS NULL")
     return int(missing)

@@ -39,6 +39,7 @@ _TAKEN: Final = frozenset(
     {
         *(value for name, value in vars(Column).items() if name.isupper()),
         *("actor", "items", "actions", "pattern"),
+        *("rowid", "file_row_number"),  # which DuckDB gives columns of its own
         *("gap", "burst_10s", "burst_1m", "nth", "hour", "repeat_action", "same_item"),
         *(f"{role}{end}" for role in ("actor", "item", "items", "amount") for end in FACT_ENDINGS),
     }
@@ -114,6 +115,7 @@ class Mapping(_Strict):
     sequence: SequenceRule = SequenceRule()
     impute: dict[str, Literal["median", "item_median"]] = {}  # numeric columns, or the amount's
     mask: list[str] = []  # text columns in which mails, phones, card and id numbers are masked
+    decimal_comma: list[str] = []  # columns that write 12,50 for twelve and a half
     duplicates: Literal["keep", "drop"] = "keep"
     facts: Literal["all", "actor"] = "all"  # those about others take a third of an import
 
@@ -127,8 +129,9 @@ class Mapping(_Strict):
         for part in ("columns", "impute"):
             if isinstance(data.get(part), dict):
                 data[part] = {tidy(name): kind for name, kind in data[part].items()}
-        if isinstance(data.get("mask"), list):
-            data["mask"] = [tidy(name) if isinstance(name, str) else name for name in data["mask"]]
+        for part in ("mask", "decimal_comma"):
+            if isinstance(data.get(part), list):
+                data[part] = [tidy(name) if isinstance(name, str) else name for name in data[part]]
         if isinstance(data.get("roles"), dict):
             data["roles"] = {
                 role: tidy(name) if isinstance(name, str) else name
@@ -200,8 +203,8 @@ def _refusing() -> Iterator[None]:
         what = first["msg"].removeprefix("Value error, ")
         raise BadInput(
             f"The mapping cannot be used: {place}{what}. Accepted: a JSON object with "
-            f"roles ({', '.join(ROLES)}), columns, format, time, sequence, impute, mask and "
-            "duplicates."
+            f"roles ({', '.join(ROLES)}), columns, format, time, sequence, impute, mask, "
+            "decimal_comma, duplicates and facts."
         ) from error
 
 

@@ -28,15 +28,15 @@ _EVENTS_PER_CHUNK = 500_000  # of events divided by what they share: these rows 
 def measure_others(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     """Create a table of the facts of scope `log` for each column whose values events share.
 
-    It has `bucket` and a row for each event of `accepted`, in the same order.
+    It has `@bucket` and a row for each event of `accepted`, in the same order.
     """
     for of, facts in _shared(mapping).items():
         column = quoted(of)
-        numbered = f"""(SELECT bucket AS home, row_number() OVER () AS place, "row", ts,
+        numbered = f"""(SELECT "@bucket" AS "@home", row_number() OVER () AS "@place", "row", ts,
             {_hashed(mapping)} FROM accepted)"""
         con.execute(
-            f"""CREATE TABLE shared AS SELECT *, hash({column}) % {BUCKETS} AS bucket
-            FROM {numbered} WHERE {column} IS NOT NULL ORDER BY bucket, {column}, ts, "row" """
+            f"""CREATE TABLE shared AS SELECT *, hash({column}) % {BUCKETS} AS "@bucket"
+            FROM {numbered} WHERE {column} IS NOT NULL ORDER BY "@bucket", {column}, ts, "row" """
         )
         chunks = parts_of(con, "shared", _EVENTS_PER_CHUNK)
 
@@ -44,16 +44,16 @@ def measure_others(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
             own: duckdb.DuckDBPyConnection, chunk: Part, of: str = of, facts: list[Fact] = facts
         ) -> None:
             events = f"(FROM shared WHERE {chunk.condition})"
-            query = _measured(own, mapping, facts, events, (of,), "home, place")
+            query = _measured(own, mapping, facts, events, (of,), '"@home", "@place"')
             own.execute(f"CREATE OR REPLACE TABLE chunk_{chunk.number} AS {query}")
 
         in_parallel(con, measure, chunks)
         tables = [f"chunk_{chunk.number}" for chunk in chunks]
-        lacking = f"SELECT home, place FROM {numbered} WHERE {column} IS NULL"
+        lacking = f'SELECT "@home", "@place" FROM {numbered} WHERE {column} IS NULL'
         every = " UNION ALL BY NAME ".join([*(f"FROM {table}" for table in tables), lacking])
         con.execute(
-            f"""CREATE TABLE {_others(of)} AS SELECT home AS bucket, * EXCLUDE (home, place)
-            FROM ({every}) ORDER BY place"""
+            f"""CREATE TABLE {_others(of)} AS SELECT "@home" AS "@bucket",
+                * EXCLUDE ("@home", "@place") FROM ({every}) ORDER BY "@place" """
         )
         for table in ("shared", *tables):
             con.execute(f"DROP TABLE {table}")
@@ -69,7 +69,8 @@ def create_part(con: duckdb.DuckDBPyConnection, mapping: Mapping, part: Part) ->
     query = _measured(con, mapping, own, source, OWN)
     con.execute(f"CREATE OR REPLACE TEMP TABLE facts AS {query}")
     others = "".join(
-        f" POSITIONAL JOIN (SELECT * EXCLUDE (bucket) FROM {_others(of)} WHERE {part.condition})"
+        f""" POSITIONAL JOIN (
+            SELECT * EXCLUDE ("@bucket") FROM {_others(of)} WHERE {part.condition})"""
         for of in _shared(mapping)
     )
     stored = ", ".join(f"{_stored(fact)} AS {quoted(fact.name)}" for fact in event_facts(mapping))
@@ -83,7 +84,7 @@ def create_part(con: duckdb.DuckDBPyConnection, mapping: Mapping, part: Part) ->
     )
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE events AS SELECT * REPLACE ({stored})
-        FROM (SELECT * EXCLUDE (bucket) FROM accepted WHERE {part.condition})
+        FROM (SELECT * EXCLUDE ("@bucket") FROM accepted WHERE {part.condition})
             POSITIONAL JOIN places POSITIONAL JOIN facts{others}
         ORDER BY "@sequence", position"""
     )

@@ -70,6 +70,15 @@ def _rejected(quality: Quality) -> str | None:
     )
 
 
+def _unread(quality: Quality) -> str | None:
+    said = [
+        f"{column}: {_count(told['values'], 'value')} could not be read as "
+        f"{'a number' if told['values'] == 1 else 'numbers'}, such as '{told['example']}'"
+        for column, told in quality["unread"].items()
+    ]
+    return f"{'; '.join(said[:3])}. They count as missing." if said else None
+
+
 def _impossible_times(quality: Quality) -> str | None:
     ends = {"before 1990": "before_1990", "in the future": "in_the_future"}
     said = [
@@ -204,6 +213,7 @@ def _split(quality: Quality) -> str | None:
 _NOTES: Final[tuple[Callable[[Quality], str | None], ...]] = (
     _no_time,
     _rejected,
+    _unread,
     _impossible_times,
     _repeats,
     _gaps,

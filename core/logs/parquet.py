@@ -13,10 +13,14 @@ from core.logs.engine import file_literal, literal, quoted
 
 def open_parquet(con: duckdb.DuckDBPyConnection, files: list[Path]) -> list[str]:
     """Create `source` from Parquet files and return its columns."""
-    names = ", ".join(file_literal(file) for file in files)
-    reading = f"read_parquet([{names}], union_by_name = true"
+    reading = " UNION ALL BY NAME ".join(
+        f"""SELECT *, row_number() OVER () AS "@line",
+            {literal(file.name) if len(files) > 1 else "NULL"} AS "@file"
+        FROM read_parquet({file_literal(file)})"""
+        for file in files
+    )
     try:
-        described = con.sql(f"FROM {reading})")
+        described = con.sql(f'SELECT * EXCLUDE ("@line", "@file") FROM ({reading})')
     except duckdb.Error as error:
         raise BadInput(f"The Parquet file cannot be read ({error}). It may be cut off.") from error
     top = list(zip(described.columns, described.types, strict=True))
@@ -29,11 +33,10 @@ def open_parquet(con: duckdb.DuckDBPyConnection, files: list[Path]) -> list[str]
     together = ", ".join(f"{quoted(name)} := {quoted(name)}" for name, _ in top)
     con.execute(
         f"""CREATE VIEW source AS SELECT row_number() OVER () AS "@row",
-            file_row_number + 1 AS "@line",
-            {"parse_filename(filename)" if len(files) > 1 else "NULL"} AS "@file",
+            "@line", "@file",
             CAST(to_json(struct_pack({together})) AS VARCHAR) AS "@text",
             CAST(NULL AS VARCHAR) AS "@refused", {cells}
-        FROM {reading}, filename = true, file_row_number = true)"""
+        FROM ({reading})"""
     )
     return columns
 

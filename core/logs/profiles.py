@@ -55,7 +55,7 @@ def _of_sequence(name: str, sql: str, bucketing: Bucketing, words: str) -> Fact:
 
 def _commonest(column: str) -> str:
     """Count the commonest value: a histogram per sequence would take three times as long."""
-    return f"len(list_filter(list({column}), lambda x: x = mode({column})))"
+    return f'len(list_filter(list({column}), lambda "@x": "@x" = mode({column})))'
 
 
 def _pace_profile() -> list[Fact]:
@@ -130,9 +130,10 @@ def _number_profile(name: str, has_item: bool) -> list[Fact]:
     ]  # fmt: skip
     if has_item:
         against = f"{name}_vs_item"
-        off = f"abs({against} - 1)" if name == "amount" else f"abs({against})"
+        ratio = quoted(against)
+        off = f"abs({ratio} - 1)" if name == "amount" else f"abs({ratio})"
         facts += [
-            _of_sequence(f"{against}_mean", f"avg({against})", "number",
+            _of_sequence(f"{against}_mean", f"avg({ratio})", "number",
                          f"{noun} differs from others' by {{value}} on average"),
             _of_sequence(f"{against}_size", f"avg({off})", "number",
                          f"{noun} is {{value}} away from others' on average"),
@@ -145,14 +146,14 @@ def _entity_profile(name: str, timed: bool) -> list[Fact]:
     facts = [
         _of_sequence(f"{name}_distinct", f"count(DISTINCT {column})", "count",
                      f"{{value}} different values of {noun}"),
-        _of_sequence(f"{name}_most_actors", f"max({name}_actors)", "count",
+        _of_sequence(f"{name}_most_actors", f"max({quoted(f'{name}_actors')})", "count",
                      f"a {noun} shared by up to {{value}} actors"),
-        _of_sequence(f"{name}_most_own", f"max({name}_own)", "count",
+        _of_sequence(f"{name}_most_own", f"max({quoted(f'{name}_own')})", "count",
                      f"up to {{value}} events with one {noun}"),
     ]  # fmt: skip
     if timed:
         facts.append(
-            _of_sequence(f"{name}_top_ratio_1h", f"max({name}_ratio_1h)", "ratio",
+            _of_sequence(f"{name}_top_ratio_1h", f"max({quoted(f'{name}_ratio_1h')})", "ratio",
                          f"up to {{value}} events per {noun} within an hour")
         )  # fmt: skip
     return facts

@@ -16,6 +16,7 @@ from core.logs.guessing import Guess, guess_kinds
 from core.logs.imputing import impute
 from core.logs.lengths import whole_lengths
 from core.logs.mapping import ROLES, Format, Mapping, Roles, TimeRule, make_mapping
+from core.logs.numbers import decimal_comma
 from core.logs.privacy import create_masks
 from core.logs.profiling import Profile, profile_columns, take_sample
 from core.logs.quality import complete_quality, measure_quality
@@ -130,8 +131,12 @@ def _propose(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | 
     time, notes = _time_rule(
         con, given.time, next((p for p in profiles if p.name == roles.time), None)
     )
-    parts = {"sequence", "impute", "mask", "duplicates", "facts"}
+    numbers = [column for column, kind in kinds.items() if kind == "numeric"]
+    numbers += [roles.amount] if roles.amount else []
+    parts = {"sequence", "impute", "mask", "duplicates", "facts", "decimal_comma"}
     decided = given.model_dump(exclude_unset=True, include=parts)
+    if "decimal_comma" not in decided:
+        decided["decimal_comma"] = [name for name in numbers if decimal_comma(con, name)]
     proposed = make_mapping(
         {"roles": roles, "columns": kinds, "format": source.format, "time": time, **decided}
     )
@@ -169,6 +174,7 @@ def _time_rule(
 
 def _check_names(mapping: Mapping, source: Source) -> None:
     named = [*mapping.roles.taken(), *mapping.columns, *mapping.impute, *mapping.mask]
+    named += mapping.decimal_comma
     if unknown := [name for name in named if name not in source.columns]:
         raise BadInput(
             f"The mapping names the column '{unknown[0]}', which the file does not have. "
@@ -221,9 +227,11 @@ def _preview(
         rows="whole" if is_whole else "first",
     )
     events = con.execute(
-        f"""SELECT sequence_id, accepted.* EXCLUDE (bucket), position
-        FROM accepted JOIN placed USING ("row") JOIN pieces USING ("group", piece)
-        ORDER BY first_row, position LIMIT {_PREVIEW_EVENTS}"""
+        f"""SELECT sequence_id, accepted.* EXCLUDE ("@bucket"), position
+        FROM accepted JOIN (
+            SELECT "row", sequence_id, position, first_row AS "@first"
+            FROM placed JOIN pieces USING ("group", piece)) USING ("row")
+        ORDER BY "@first", position LIMIT {_PREVIEW_EVENTS}"""
     )
     return to_frame(events), quality
 

@@ -17,6 +17,7 @@ _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _HEAVIEST = 10
 _MOST_ACTIONS = 30
 _REJECTED_SHOWN = 20
+_LONGEST_EXAMPLE = 40  # characters of a value
 _LONGEST_SHOWN = 300  # characters of a rejected row
 
 Quality = dict[str, Any]
@@ -49,6 +50,7 @@ def measure_quality(
         "filled": {
             source: {"by": by, "values": filled[source]} for source, by in mapping.impute.items()
         },
+        "unread": _unread(con),
         "masked": count_masked(con, mapping, table),
         "order": "time" if mapping.roles.time else "row",
         **measure_clock(con, table),
@@ -108,6 +110,15 @@ def _rejected(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         FROM rejected LIMIT {_REJECTED_SHOWN}"""
     ).fetchall()
     return [{"line": line, "reason": reason, "raw": raw} for line, reason, raw in rows]
+
+
+def _unread(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Return how many values are there but are no numbers, by column of the file."""
+    rows = con.execute(
+        f"""SELECT name, sum(times)::BIGINT, left(arg_min(value, "row"), {_LONGEST_EXAMPLE})
+        FROM unread GROUP BY name ORDER BY 2 DESC, 1"""
+    ).fetchall()
+    return {name: {"values": values, "example": example} for name, values, example in rows}
 
 
 def _actors(con: duckdb.DuckDBPyConnection, accepted: int) -> dict[str, Any]:

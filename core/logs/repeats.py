@@ -28,24 +28,24 @@ def measure_repeats(con: duckdb.DuckDBPyConnection, mapping: Mapping, table: str
     columns = ", ".join(map(quoted, content_columns(mapping)))
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE contents AS
-        SELECT "row", hash({columns}) AS content FROM {table}"""
+        SELECT "row", hash({columns}) AS "@content" FROM {table}"""
     )
     con.execute(
         """CREATE OR REPLACE TEMP TABLE bursts AS
-        SELECT content, min("row") AS "row", count(*) AS times FROM contents
-        GROUP BY content HAVING count(*) > 1"""
+        SELECT "@content", min("row") AS "row", count(*) AS "@times" FROM contents
+        GROUP BY "@content" HAVING count(*) > 1"""
     )
     con.execute(
         """CREATE OR REPLACE TEMP TABLE repeats AS SELECT contents."row" FROM contents
-        JOIN bursts ON contents.content = bursts.content AND contents."row" > bursts."row" """
+        JOIN bursts ON contents."@content" = bursts."@content" AND contents."row" > bursts."row" """
     )
     bursts, events = one_row(
-        con, "SELECT count(*), coalesce(sum(times - 1), 0)::BIGINT FROM bursts"
+        con, 'SELECT count(*), coalesce(sum("@times" - 1), 0)::BIGINT FROM bursts'
     )
     largest = con.execute(
-        f"""SELECT actor_id, ts, "row", times FROM {table} JOIN (
-            FROM bursts ORDER BY times DESC, "row" LIMIT {_SHOWN}) USING ("row")
-        ORDER BY times DESC, "row" """
+        f"""SELECT actor_id, ts, "row", "@times" FROM {table} JOIN (
+            FROM bursts ORDER BY "@times" DESC, "row" LIMIT {_SHOWN}) USING ("row")
+        ORDER BY "@times" DESC, "row" """
     ).fetchall()
     return {
         "events": events,

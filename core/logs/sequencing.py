@@ -20,7 +20,7 @@ class Part:
     @property
     def condition(self) -> str:
         """SQL that tells an event of this part."""
-        return f"bucket BETWEEN {self.first} AND {self.last}"
+        return f'"@bucket" BETWEEN {self.first} AND {self.last}'
 
 
 WHOLE = Part(0, 0, BUCKETS - 1)
@@ -31,7 +31,7 @@ def parts_of(con: duckdb.DuckDBPyConnection, table: str, events: int) -> list[Pa
 
     There is one at least, even of an empty table.
     """
-    sizes = con.execute(f"SELECT bucket, count(*) FROM {table} GROUP BY bucket ORDER BY bucket")
+    sizes = con.execute(f'SELECT "@bucket", count(*) FROM {table} GROUP BY 1 ORDER BY 1')
     parts: list[Part] = []
     held = events
     for bucket, size in sizes.fetchall():

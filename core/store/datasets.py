@@ -19,7 +19,7 @@ class Dataset:
 
     id: str
     name: str
-    source: str
+    source: str  # the files that it was imported from, one a line
     mapping: dict[str, Any]
     quality: dict[str, Any]
     read: int
@@ -29,6 +29,11 @@ class Dataset:
     actors: int
     sequences: int
     created_at: datetime
+
+    @property
+    def sources(self) -> list[str]:
+        """The files that it was imported from, the first one first."""
+        return self.source.split("\n")
 
 
 def add(con: Connection, dataset: Dataset) -> None:
@@ -49,10 +54,11 @@ def replace(con: Connection, old: Dataset, new: Dataset) -> bool:
 
 
 def of_source(con: Connection, source: str) -> Dataset | None:
-    """Return the newest data set that was imported from `source`."""
-    of_it = select(datasets).where(datasets.c.source == source)
-    row = con.execute(of_it.order_by(datasets.c.created_at.desc())).first()
-    return None if row is None else Dataset(**as_dict(row))
+    """Return the newest data set that was imported from the file `source`, or partly so."""
+    likely = select(datasets).where(datasets.c.source.contains(source, autoescape=True))
+    rows = con.execute(likely.order_by(datasets.c.created_at.desc()))
+    found = (Dataset(**as_dict(row)) for row in rows)
+    return next((dataset for dataset in found if source in dataset.sources), None)
 
 
 def get(con: Connection, dataset_id: str) -> Dataset:

@@ -56,6 +56,28 @@ def test_numbers_far_from_zero_keep_their_differences() -> None:
     assert len(set(fit(Field("n", "n", "event", "number", "{value}"), large).tokens())) == 4
 
 
+def number(*values: float) -> Field:
+    return fit(Field("price", "price", "event", "number", "{value}"), pd.Series(values))
+
+
+def test_numbers_that_print_alike_are_one_value() -> None:
+    means = (9.989999999999998, 9.99, 9.990000000000002)
+    one = number(*means, 59.7, 59.699999999999996, 0.0, -0.0)
+    assert one.tokens() == ["price=missing", "price<0", "price=0", "price=9.99", "price=59.7"]
+    assert one.encode(pd.Series([*means, 59.7, 59.699999999999996, -0.0])).tolist() == [
+        3, 3, 3, 4, 4, 2,
+    ]  # fmt: skip
+    many = number(*np.repeat(means, 9), *range(100, 120))  # some quantiles print alike
+    assert max(map(len, many.tokens())) <= len("price~9.99-123"), "as few digits as tell them apart"
+
+
+def test_the_largest_numbers_there_are_have_ranges_too() -> None:
+    few, many = number(1.7e308, -1.7e308, 5.0), number(*(np.linspace(-1.7, 1.7, 99) * 1e308))
+    for one in (few, many):
+        assert len(set(one.tokens())) == len(one.tokens())
+        assert (one.encode(pd.Series([-np.inf, np.inf])) == [1, len(one.tokens()) - 1]).all()
+
+
 def test_braces_and_signs_of_a_value_are_said_as_they_are() -> None:
     values = pd.Series(["GET /api/{id}"] * 9 + ["<5"] * 9)
     one = fit(Field("action", "action", "event", "category", "the action is {value}"), values)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from core.batch import CLS, Batch
 from core.errors import BadInput
 from core.fields import Field, fit, relative_ids
 from core.logs.frames import actions, read_events, read_mapping, read_sequences
+from core.logs.importing import import_log
 from core.store.home import Home
 from core.tokens import Tokenizer, check_known
 
@@ -187,3 +190,22 @@ def test_taking_rows_keeps_each_sequence_whole() -> None:
     assert taken.ids.tolist() == [3, 4, 5, 0, 1]
     assert taken.offsets.tolist() == [0, 3, 5]
     assert taken.positions.tolist() == [3, 2]
+
+
+def test_a_log_with_one_price_gives_a_tokenizer_that_can_be_loaded(
+    home: Home, tmp_path: Path
+) -> None:
+    rows = [f"u{user},{event},9.99" for user in range(40) for event in range(1 + user)]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,price", *rows]))
+    dataset = import_log(home, tmp_path / "log.csv")
+    tokenizer, _, sequences = read(home, dataset.id)
+    assert sequences["amount_mean"].nunique() > 1  # in their last bits
+    tokenizer.save(tmp_path)
+    assert Tokenizer.load(tmp_path).tokens == tokenizer.tokens
+    assert "amount_mean=9.99" in tokenizer.tokens
+
+
+def test_two_tokens_of_one_name_are_refused_when_they_are_made() -> None:
+    price = Field("price", "price", "event", "number", "{value}", edges=(5.0,), discrete=True)
+    with pytest.raises(BadInput, match="both called 'price=missing'"):
+        Tokenizer([price, price])

@@ -84,6 +84,19 @@ def test_a_file_that_did_not_grow_changes_nothing(home: Home, write: Write) -> N
     assert dataset_of(home, path.with_name("other.csv")) is None
 
 
+def test_every_file_that_was_added_is_known_to_belong_to_its_data_set(
+    home: Home, write: Write
+) -> None:
+    monday = write(HEADER + OLD, "monday.csv")
+    first = import_log(home, monday, mapping=GIVEN)
+    tuesday = write(HEADER + NEW, "tuesday.csv")
+    for path in (tuesday, write(HEADER + OLD + NEW * 2, "monday.csv")):
+        grown = import_log(home, path, into=first.id)
+    assert dataset_of(home, monday) == dataset_of(home, tuesday) == grown
+    assert grown.sources == [str(monday), str(tuesday)]
+    assert dataset_of(home, monday.with_name("day.csv")) is None  # though a name ends like it
+
+
 def test_one_more_of_an_event_that_is_held_twice_is_new(home: Home, write: Write) -> None:
     first = import_log(home, write(HEADER + OLD))
     once_more = OLD + OLD.splitlines(keepends=True)[0]

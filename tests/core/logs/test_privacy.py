@@ -61,10 +61,45 @@ def test_contacts_and_numbers_in_free_text_are_masked_and_counted(home: Home, wr
 def test_nothing_that_is_stored_holds_a_personal_value(home: Home, write: Any) -> None:
     dataset = import_log(home, write(LOG), mapping=MAPPING)
     rejected = read_rejected(home, dataset.id)["raw"].tolist()
-    assert rejected == ["u2;soon;[mail];nothing"]
+    digest = hmac.new(home_key(home.path), b"bob@shop.example", hashlib.sha256).hexdigest()
+    assert rejected == [f"u2;soon;{digest[:16]};nothing"]
     for file in home.dataset_dir(dataset.id).rglob("*.parquet"):
         assert "shop.example" not in pd.read_parquet(file).to_csv()
     assert "shop.example" not in str(dataset.quality)
+
+
+def test_a_rejected_row_shows_nobody(home: Home, write: Any) -> None:
+    log = """user,at,full name,ip,comment,note
+u1,2026-01-01,Ann Lee,10.0.0.1,fine,n1
+u1,2026-01-02,Ann Lee,10.0.0.1,fine,n2
+u2,notatime,Bob Ray,10.0.0.2,call +49 (0)30 1234-5678,n3
+u3,2026-01-03,Eve, Oh,10.0.0.3,fine,n4
+,2026-01-03,Eve Oh,10.0.0.3,fine,n5
+"""
+    mapping = Mapping.model_validate(
+        {
+            "roles": {"actor": "user", "time": "at"},
+            "columns": {"full name": "personal", "ip": "personal", "comment": "text",
+                        "note": "ignore"},
+        }
+    )  # fmt: skip
+    path = write(log)
+    dataset = import_log(home, path, mapping=mapping)
+    name, ip = (
+        hmac.new(home_key(home.path), value, hashlib.sha256).hexdigest()[:16]
+        for value in (b"Bob Ray", b"10.0.0.2")
+    )
+    rejected = read_rejected(home, dataset.id)
+    assert rejected["reason"].tolist() == [
+        "time cannot be read", "7 fields instead of 6", "no actor",
+    ]  # fmt: skip
+    assert rejected["raw"][0] == f"u2,notatime,{name},{ip},call [phone],"
+    assert rejected["raw"][1] == ""
+    shown = (
+        str(dataset.quality) + rejected.to_csv() + str(inspect_log(path, mapping=mapping).quality)
+    )
+    assert not [word for word in ("Bob", "Eve", "10.0.0.") if word in shown]
+    assert import_log(home, path, into=dataset.id) == dataset  # its rejected rows are known
 
 
 def test_a_look_shows_pseudonyms_too(write: Any) -> None:

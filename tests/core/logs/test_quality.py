@@ -86,6 +86,7 @@ def test_the_quality_report_of_a_log(home: Home, write: Write) -> None:
             "ip": {"values": 1, "kept": None, "other_share": None},
         },
         "undecodable": 0,
+        "unread": {},
         "notes": [
             "Rows that cannot be used: 1 of 5 (20.0 %). Reasons: time cannot be read: 1.",
             "Events equal to an earlier one in every column: 1 of 4 (25.0 %); they are kept. "
