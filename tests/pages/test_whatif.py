@@ -88,7 +88,7 @@ def test_an_added_event_counts_and_an_odd_one_is_warned_of(open_page, seeded_hom
 def test_edits_outlive_a_look_at_another_tab(open_page, seeded_home):
     case = first_case(seeded_home)
     app = opened(open_page, case)
-    edit(app, deleted_rows=[0])
+    edit(app, deleted_rows=list(range(1, len(events_of(seeded_home, case)))))
     score = metric(app, "Score now")
     assert score != f"{case.score:.3f}"
     app.session_state[f"tabs-{case.id}"] = "Why"
@@ -97,7 +97,7 @@ def test_edits_outlive_a_look_at_another_tab(open_page, seeded_home):
     app.session_state[f"tabs-{case.id}"] = "What-if"
     app.run()
     assert metric(app, "Score now") == score
-    assert len(app.data_editor[0].value) == len(events_of(seeded_home, case)) - 1
+    assert len(app.data_editor[0].value) == 1
     button(app, "whatif-undo").click().run()  # the look was no step
     assert button(app, "whatif-undo").disabled
     assert metric(app, "Score now") == f"{case.score:.3f}"
