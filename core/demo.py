@@ -1,8 +1,8 @@
 """The demonstration: a log, the starter model that travels with Spoor, scores and a queue.
 
 ``python -m core.demo`` rebuilds the starter model from the demonstration log and its truth, seeded;
-it is needed only when the tokens, or what judges them, change. The demonstration shows how Spoor works. It is no evidence
-of how good Spoor is.
+it is needed only when the tokens, or what judges them, change. The demonstration shows how Spoor
+works. It is no evidence of how good Spoor is.
 """
 
 import json
