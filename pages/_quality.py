@@ -80,8 +80,7 @@ def draw_first_rejected(quality: dict[str, Any]) -> None:
 
 
 def _draw_rows(rejected: pd.DataFrame) -> None:
-    said = rejected.replace({"raw": {"": "left out: it may hold what is personal"}})
-    st.dataframe(said, hide_index=True, column_config=REJECTED, placeholder="")
+    st.dataframe(rejected, hide_index=True, column_config=REJECTED, placeholder="")
 
 
 def _draw_notes(notes: list[str]) -> None:

@@ -14,6 +14,7 @@ from core.logs.times import formats_in, formats_of, time_sql
 from core.schema import DEFAULT_ACTION
 
 _UNREAD = "time cannot be read"
+_LEFT_OUT = "left out, it may hold what is personal: "
 BUCKETS = 1024  # of actors: events lie by bucket, and parts of the log are made of whole ones
 
 
@@ -164,8 +165,8 @@ def _time_reasons(source: str | None) -> str:
 def _kept_text(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> str:
     """Return SQL of what is kept of a row that is rejected: its text, where nothing is personal.
 
-    Else its cells, without those of columns that are ignored; of a row that did not split into
-    cells nobody knows which part is personal, so nothing is kept.
+    Else its cells, those of ignored columns as pseudonyms, too; of a row that did not split into
+    cells nobody knows which part is personal, so only what tells it from another is kept.
     """
     if "personal" not in mapping.columns.values():
         return '"@text"'
@@ -176,13 +177,12 @@ def _kept_text(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> str:
         if not name.startswith("@")
     ]
     row = f"concat_ws({literal(mapping.format.delimiter or ';')}, {', '.join(cells)})"
-    return f"""CASE WHEN "@refused" IS NULL THEN {row} ELSE '' END"""
+    left_out = f'concat({literal(_LEFT_OUT)}, pseudonym("@text"))'
+    return f"""CASE WHEN "@refused" IS NULL THEN {row} ELSE {left_out} END"""
 
 
 def _kept_cell(name: str, kind: Kind | None) -> str:
-    if kind == "ignore":
-        return "''"
-    return f"pseudonym({quoted(name)})" if kind == "personal" else quoted(name)
+    return f"pseudonym({quoted(name)})" if kind in ("personal", "ignore") else quoted(name)
 
 
 def _reject(con: duckdb.DuckDBPyConnection) -> None:

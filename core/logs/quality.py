@@ -11,7 +11,7 @@ from core.logs.folding import measure_vocabulary
 from core.logs.mapping import Mapping, event_columns
 from core.logs.notes import notes_of
 from core.logs.outliers import measure_outliers, numeric_sources
-from core.logs.privacy import count_masked
+from core.logs.privacy import count_masked, is_private
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 _HEAVIEST = 10
@@ -50,7 +50,7 @@ def measure_quality(
         "filled": {
             source: {"by": by, "values": filled[source]} for source, by in mapping.impute.items()
         },
-        "unread": _unread(con),
+        "unread": _unread(con, mapping),
         "masked": count_masked(con, mapping, table),
         "order": "time" if mapping.roles.time else "row",
         **measure_clock(con, table),
@@ -112,10 +112,12 @@ def _rejected(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [{"line": line, "reason": reason, "raw": raw} for line, reason, raw in rows]
 
 
-def _unread(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+def _unread(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, Any]:
     """Return how many values are there but are no numbers, by column of the file."""
+    example = 'arg_min(value, "row")'
+    example = f"mask({example})" if is_private(mapping) else example
     rows = con.execute(
-        f"""SELECT name, sum(times)::BIGINT, left(arg_min(value, "row"), {_LONGEST_EXAMPLE})
+        f"""SELECT name, sum(times)::BIGINT, left({example}, {_LONGEST_EXAMPLE})
         FROM unread GROUP BY name ORDER BY 2 DESC, 1"""
     ).fetchall()
     return {name: {"values": values, "example": example} for name, values, example in rows}

@@ -17,8 +17,10 @@ from core.model.units import Bags
 from core.tokens import Tokenizer
 
 NUMBER: Final = 200
-MOST: Final = 20_000  # sequences that trees are grown on
+MOST: Final = 10_000  # sequences that trees are grown on
 COPIES: Final = 3  # of each, with a part hidden
+PIECE: Final = 2_000  # sequences whose tokens are counted at once
+LEAST: Final = 1e-3  # that a label counts, however unsure
 UNCOUNTED: Final = ("entity", "relative", "text")  # kinds of too many tokens, each of them rare
 
 Labels = npt.NDArray[np.int64]
@@ -42,14 +44,24 @@ def grow(encoder: Encoder, batch: Batch, bags: Bags, sure: Weights, seed: int) -
     abuse = np.repeat(bags.label, np.diff(bags.offsets))
     chosen = abuse == 0
     chosen[worst[bags.label == 1]] = True
-    places = np.flatnonzero(chosen)
-    if len(places) > MOST:
-        places = rng.choice(places, MOST, replace=False)
+    places = _some(np.flatnonzero(chosen), abuse, rng)
     part = batch.take(bags.rows[places])
     seen = joined([part, *(hide(part, rng) for _ in range(COPIES))])
     label = np.tile(abuse[places], 1 + COPIES)
-    weight = np.tile(sure[bags.rows[places]], 1 + COPIES)
+    stand_for = np.bincount(abuse[chosen]) / np.bincount(abuse[places])  # of each class
+    weight = stand_for[abuse[places]] * np.maximum(sure[bags.rows[places]], LEAST)
+    weight = np.tile(weight, 1 + COPIES)
     return fit(encoder.tokenizer, seen, label, weight).to(encoder.device)
+
+
+def _some(places: Labels, abuse: Labels, rng: np.random.Generator) -> Labels:
+    """Return at most `MOST` of the places, all abuse among them as far as it fits into half."""
+    bad, good = (places[abuse[places] == value] for value in (1, 0))
+    if len(bad) > MOST // 2:
+        bad = rng.choice(bad, MOST // 2, replace=False)
+    if len(good) > MOST - len(bad):
+        good = rng.choice(good, MOST - len(bad), replace=False)
+    return np.sort(np.concatenate([bad, good]))
 
 
 def fit(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> Trees:
@@ -62,7 +74,10 @@ def fit(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> T
     """
     column, counts = _columns(tokenizer)
     width = int(column.max()) + 1
-    table = count_tokens(column, counts, batch, width)[:, : width - 1]
+    pieces = np.array_split(np.arange(len(batch)), -(-len(batch) // PIECE))
+    table = torch.cat(
+        [count_tokens(column, counts, batch.take(rows), width)[:, :-1].float() for rows in pieces]
+    )
     model = GradientBoostingClassifier(
         n_estimators=NUMBER, max_depth=DEPTH, subsample=0.5, max_features="sqrt", random_state=0
     )

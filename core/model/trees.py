@@ -87,9 +87,9 @@ class Trees(nn.Module):
 
 def count_tokens(column: Tensor, counts: Tensor, batch: Batch, width: int) -> Tensor:
     """Return each sequence's columns, (N, width), of int64."""
-    ids, owner = (
-        torch.from_numpy(part.astype(np.int64)).to(column.device, non_blocking=True)
-        for part in (batch.ids, batch.owner)
-    )
+    parts = [torch.from_numpy(part.astype(np.int64)) for part in (batch.ids, batch.owner)]
+    if column.is_cuda:
+        parts = [part.pin_memory() for part in parts]  # a GPU need not be waited for
+    ids, owner = (part.to(column.device, non_blocking=True) for part in parts)
     flat = column.new_zeros(len(batch) * width)
     return flat.index_add_(0, owner * width + column[ids], counts[ids]).view(-1, width)

@@ -11,12 +11,13 @@ from sklearn.ensemble import GradientBoostingClassifier
 from core.batch import Batch
 from core.errors import BadInput
 from core.govern.log import read_log
+from core.model import growing
 from core.model.backbone import load_encoder
 from core.model.encoder import POSITIVE, Encoder
 from core.model.growing import fit
 from core.model.inference import judged, probabilities
 from core.model.schemes import binary
-from core.model.trees import FILE
+from core.model.trees import FILE, Trees
 from core.store.home import Home
 
 
@@ -72,6 +73,31 @@ def test_with_everything_hidden_trees_say_about_how_common_abuse_was(
     blank = encoder.trees(batch.hidden(batch.field > 0))
     assert float(blank.max() - blank.min()) == 0  # nothing is left that could tell them apart
     assert 0.1 < float(torch.sigmoid(blank[0])) < 0.6  # a third is abuse
+
+
+def test_of_many_sequences_all_abuse_is_learned_from_and_counts_as_often_as_it_was(
+    seeded_home: Home, log: tuple[Encoder, Batch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, batch = log
+    bags = read_log(seeded_home, "small").bags
+    assert bags is not None
+    known = bags.of("train")
+    abuse = np.flatnonzero(known.label == 1)[:3]
+    rare = known.take(np.sort(np.append(abuse, np.flatnonzero(known.label == 0))))
+    monkeypatch.setattr(growing, "MOST", 9)
+    taught: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def kept(_: object, __: Batch, label: np.ndarray, weight: np.ndarray) -> Trees:
+        taught.append((label, weight))
+        return fit(encoder.tokenizer, batch, np.arange(len(batch)) % 2, np.ones(len(batch)))
+
+    monkeypatch.setattr(growing, "fit", kept)
+    growing.grow(encoder, batch, rare, np.ones(len(batch)), seed=0)
+    ((label, weight),) = taught
+    assert np.bincount(label).tolist() == [6 * 4, 3 * 4]
+    normal = int((rare.label[np.repeat(np.arange(len(rare)), np.diff(rare.offsets))] == 0).sum())
+    assert weight[label == 0].sum() == pytest.approx(4 * normal)
+    assert weight[label == 1].sum() == pytest.approx(4 * 3)
 
 
 @pytest.mark.parametrize("harm", ["cut", "of another vocabulary", "no number", "a part missing"])
