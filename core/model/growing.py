@@ -20,7 +20,6 @@ NUMBER: Final = 200
 MOST: Final = 10_000  # sequences that trees are grown on
 COPIES: Final = 3  # of each, with a part hidden
 PIECE: Final = 2_000  # sequences whose tokens are counted at once
-LEAST: Final = 1e-3  # that a label counts, however unsure
 UNCOUNTED: Final = ("entity", "relative", "text")  # kinds of too many tokens, each of them rare
 
 Labels = npt.NDArray[np.int64]
@@ -49,7 +48,7 @@ def grow(encoder: Encoder, batch: Batch, bags: Bags, sure: Weights, seed: int) -
     seen = joined([part, *(hide(part, rng) for _ in range(COPIES))])
     label = np.tile(abuse[places], 1 + COPIES)
     stand_for = np.bincount(abuse[chosen]) / np.bincount(abuse[places])  # of each class
-    weight = stand_for[abuse[places]] * np.maximum(sure[bags.rows[places]], LEAST)
+    weight = stand_for[abuse[places]] * sure[bags.rows[places]]
     weight = np.tile(weight, 1 + COPIES)
     return fit(encoder.tokenizer, seen, label, weight).to(encoder.device)
 
