@@ -11,9 +11,11 @@ from typing import NoReturn
 
 import streamlit as st
 
+from core.errors import NotFound
 from core.store import cases, datasets
 from core.store.cases import Case
 from pages._common import home, number_in_url
+from pages._words import text
 
 HEARD = 10.0  # seconds in which a browser hears of the next case, even a busy one
 LEFT = "left"  # stage of a case whose buttons count no more
@@ -62,12 +64,24 @@ def sitting() -> Sitting:
 
 
 def case_to_show() -> Case | None:
-    """Return the case the analyst has gone to, or that the URL names, or the first that waits."""
+    """Return the case the analyst has gone to, or that the URL names, or the first that waits.
+
+    One that is gone is said to be, with a way to the next.
+    """
     _follow(sitting())
-    case = _case_in_url()
+    try:
+        case = _case_in_url()
+    except NotFound as error:
+        st.error(text(str(error)), icon=":material/block:")
+        st.button("Next case", shortcut="N", on_click=_forget_case)
+        st.stop()
     if case is not None and number_in_url("case") is None:
         st.query_params["case"] = str(case.id)  # for links, and for keys: they count on this one
     return case
+
+
+def _forget_case() -> None:
+    st.query_params.pop("case", None)
 
 
 def _case_in_url() -> Case | None:

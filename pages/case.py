@@ -5,7 +5,6 @@ import time
 import pandas as pd
 import streamlit as st
 
-from core.errors import NotFound
 from core.logs.frames import read_events, read_sequences
 from core.review.blind import stage_of
 from core.review.deciding import covered_sequences
@@ -40,21 +39,12 @@ def sequences_of(run_id: str, dataset_id: str, actor_id: str, held: int) -> pd.D
     return theirs.merge(read_scores(home(), run_id), on=["sequence_id", "actor_id"])
 
 
-def _to_next() -> None:
-    st.query_params.pop("case", None)
-
-
 def _to_whatif(case: Case) -> None:
     st.session_state[f"tabs-{case.id}"] = "What-if"
 
 
 begin()
-try:
-    case = case_to_show()
-except NotFound as error:
-    st.error(text(str(error)), icon=":material/block:")
-    st.button("Next case", shortcut="N", on_click=_to_next)
-    st.stop()
+case = case_to_show()
 if case is None:
     st.title("Case")
     st.success("No case waits. Score a data set to fill the queue.", icon=":material/done_all:")

@@ -43,24 +43,29 @@ def grow(encoder: Encoder, batch: Batch, bags: Bags, sure: Weights, seed: int) -
     abuse = np.repeat(bags.label, np.diff(bags.offsets))
     chosen = abuse == 0
     chosen[worst[bags.label == 1]] = True
-    places = _some(np.flatnonzero(chosen), abuse, rng)
+    places, stands_for = sampled(np.flatnonzero(chosen), abuse[chosen], rng)
     part = batch.take(bags.rows[places])
     seen = joined([part, *(hide(part, rng) for _ in range(COPIES))])
     label = np.tile(abuse[places], 1 + COPIES)
-    stand_for = np.bincount(abuse[chosen]) / np.bincount(abuse[places])  # of each class
-    weight = stand_for[abuse[places]] * sure[bags.rows[places]]
-    weight = np.tile(weight, 1 + COPIES)
+    weight = np.tile(stands_for * sure[bags.rows[places]], 1 + COPIES)
     return fit(encoder.tokenizer, seen, label, weight).to(encoder.device)
 
 
-def _some(places: Labels, abuse: Labels, rng: np.random.Generator) -> Labels:
-    """Return at most `MOST` of the places, all abuse among them as far as it fits into half."""
-    bad, good = (places[abuse[places] == value] for value in (1, 0))
-    if len(bad) > MOST // 2:
-        bad = rng.choice(bad, MOST // 2, replace=False)
-    if len(good) > MOST - len(bad):
-        good = rng.choice(good, MOST - len(bad), replace=False)
-    return np.sort(np.concatenate([bad, good]))
+def sampled(
+    places: Labels, label: Labels, rng: np.random.Generator, most: int = MOST
+) -> tuple[Labels, Weights]:
+    """Return at most `most` of the `places`, and how many of its class each stands for, (n,).
+
+    All that are labelled 1 are among them, as far as they fit into half.
+    """
+    bad, good = (np.flatnonzero(label == value) for value in (1, 0))
+    if len(bad) > most // 2:
+        bad = rng.choice(bad, most // 2, replace=False)
+    if len(good) > most - len(bad):
+        good = rng.choice(good, most - len(bad), replace=False)
+    kept = np.sort(np.concatenate([bad, good]))
+    each = np.bincount(label) / np.bincount(label[kept])
+    return places[kept], each[label[kept]]
 
 
 def fit(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> Trees:

@@ -11,13 +11,12 @@ from sklearn.ensemble import GradientBoostingClassifier
 from core.batch import Batch
 from core.errors import BadInput
 from core.govern.log import read_log
-from core.model import growing
 from core.model.backbone import load_encoder
 from core.model.encoder import POSITIVE, Encoder
-from core.model.growing import fit
+from core.model.growing import fit, sampled
 from core.model.inference import judged, probabilities
 from core.model.schemes import binary
-from core.model.trees import FILE, Trees
+from core.model.trees import FILE
 from core.store.home import Home
 
 
@@ -75,29 +74,17 @@ def test_with_everything_hidden_trees_say_about_how_common_abuse_was(
     assert 0.1 < float(torch.sigmoid(blank[0])) < 0.6  # a third is abuse
 
 
-def test_of_many_sequences_all_abuse_is_learned_from_and_counts_as_often_as_it_was(
-    seeded_home: Home, log: tuple[Encoder, Batch], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    encoder, batch = log
-    bags = read_log(seeded_home, "small").bags
-    assert bags is not None
-    known = bags.of("train")
-    abuse = np.flatnonzero(known.label == 1)[:3]
-    rare = known.take(np.sort(np.append(abuse, np.flatnonzero(known.label == 0))))
-    monkeypatch.setattr(growing, "MOST", 9)
-    taught: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def kept(_: object, __: Batch, label: np.ndarray, weight: np.ndarray) -> Trees:
-        taught.append((label, weight))
-        return fit(encoder.tokenizer, batch, np.arange(len(batch)) % 2, np.ones(len(batch)))
-
-    monkeypatch.setattr(growing, "fit", kept)
-    growing.grow(encoder, batch, rare, np.ones(len(batch)), seed=0)
-    ((label, weight),) = taught
-    assert np.bincount(label).tolist() == [6 * 4, 3 * 4]
-    normal = int((rare.label[np.repeat(np.arange(len(rare)), np.diff(rare.offsets))] == 0).sum())
-    assert weight[label == 0].sum() == pytest.approx(4 * normal)
-    assert weight[label == 1].sum() == pytest.approx(4 * 3)
+def test_of_many_sequences_all_abuse_is_kept_and_each_class_counts_as_often_as_it_was() -> None:
+    label = np.array([0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0])
+    rng = np.random.default_rng(0)
+    places, stands_for = sampled(np.arange(100, 112), label, rng, most=8)
+    assert len(places) == 8
+    assert {101, 105, 110} <= set(places)
+    abuse = label[places - 100] == 1
+    assert stands_for[abuse].tolist() == [1, 1, 1]
+    assert stands_for[~abuse].sum() == pytest.approx(9)
+    few, each = sampled(np.arange(12), label, rng, most=12)
+    assert (few.tolist(), set(each)) == (list(range(12)), {1.0})
 
 
 @pytest.mark.parametrize("harm", ["cut", "of another vocabulary", "no number", "a part missing"])
