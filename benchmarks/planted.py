@@ -133,13 +133,20 @@ def measure(folder: Path, name: str, seed: int, explained: int) -> None:
     actors = log.sequences[Column.ACTOR].to_numpy()[test.first]
     batch = log.encode(scorer.encoder.tokenizer, test.rows)
     score = scorer.predict_proba(batch)[:, POSITIVE]
+    trees, scorer.encoder.trees = scorer.encoder.trees, None
+    alone = scorer.predict_proba(batch)[:, POSITIVE]
+    scorer.encoder.trees = trees
     rivals = {rival: one.score for rival, one in baselines_of(log).items()}
     schemes = sorted(set(test.scheme[test.label == 1]))
     for scheme in [*schemes, "all"]:
         ours = of_scheme(scheme, test, actors, test.maximum(score))
         theirs = {name: of_scheme(scheme, test, actors, one) for name, one in rivals.items()}
         best = sorted(theirs, key=lambda name: -theirs[name].report[METRIC]["value"])[:SHOWN]
-        print(f"{scheme} ({ours.report['positives']}): model {interval(ours.report[METRIC])}")
+        transformer = of_scheme(scheme, test, actors, test.maximum(alone))
+        print(
+            f"{scheme} ({ours.report['positives']}): model {interval(ours.report[METRIC])}, its "
+            f"transformer alone {interval(transformer.report[METRIC])}"
+        )
         for rival in best:
             ahead = interval(difference(ours, theirs[rival])[METRIC])
             print(f"  {rival:<28}{interval(theirs[rival].report[METRIC])}, model ahead by {ahead}")
