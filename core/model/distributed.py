@@ -204,6 +204,8 @@ def _peers() -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        if isinstance(error, RuntimeError):
+            _end_undisturbed()
         _leave()
         if isinstance(error, RuntimeError):
             raise BadInput(LOST) from error
@@ -215,13 +217,21 @@ def _ended_by_torchrun() -> Iterator[None]:
     """Let the signal by which torchrun ends all processes, once one has died, end this clearly."""
 
     def end(number: int, frame: FrameType | None) -> None:
+        _end_undisturbed()
         raise BadInput(LOST)
 
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    except BaseException:
+        _end_undisturbed()
+        raise
+    signal.signal(signal.SIGTERM, before)
+
+
+def _end_undisturbed() -> None:
+    """Let no signal of torchrun interrupt what this process still writes and says of its end."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _leave() -> None:

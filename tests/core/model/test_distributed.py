@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,13 @@ def test_a_killed_process_ends_the_training_clearly_and_registers_nothing(
     before = everything(seeded_home)
     started = torchrun("-m", "core", "train", "small", "--epochs", "9999", home=seeded_home)
     crew = wait_for_a_curve(seeded_home, started)
-    next(one for one in crew if one.environ()["RANK"] == rank).kill()
+    killed = next(one for one in crew if one.environ()["RANK"] == rank)
+    other = next(one for one in crew if one != killed)
+    killed.kill()
+    with suppress(psutil.NoSuchProcess):  # told again and again while it ends
+        while other.is_running() and started.poll() is None:
+            other.terminate()
+            time.sleep(0.01)
     _, complaints = started.communicate(timeout=120)
     assert started.returncode != 0
     assert "spoor: Another process of this training ended" in complaints
