@@ -133,9 +133,9 @@ def measure(folder: Path, name: str, seed: int, explained: int) -> None:
     actors = log.sequences[Column.ACTOR].to_numpy()[test.first]
     batch = log.encode(scorer.encoder.tokenizer, test.rows)
     score = scorer.predict_proba(batch)[:, POSITIVE]
-    trees, scorer.encoder.trees = scorer.encoder.trees, None
+    counters, scorer.encoder.counters = scorer.encoder.counters, None
     alone = scorer.predict_proba(batch)[:, POSITIVE]
-    scorer.encoder.trees = trees
+    scorer.encoder.counters = counters
     rivals = {rival: one.score for rival, one in baselines_of(log).items()}
     schemes = sorted(set(test.scheme[test.label == 1]))
     for scheme in [*schemes, "all"]:

@@ -179,16 +179,16 @@ def one_by_one(scorer: Scorer, events: pd.DataFrame, sequences: pd.DataFrame) ->
     )
 
 
-def beside_trees(encoder: Encoder, batch: Batch, rounds: int) -> None:
-    """Print what the trees that judge beside the transformer add to the time."""
-    assert encoder.trees is not None
+def beside_counters(encoder: Encoder, batch: Batch, rounds: int) -> None:
+    """Print what the counters that judge beside the transformer add to the time."""
+    assert encoder.counters is not None
     shares = []
     for _ in range(rounds):
         both = seconds(lambda: probabilities(encoder, batch))
-        trees, encoder.trees = encoder.trees, None
+        counters, encoder.counters = encoder.counters, None
         shares.append(both / seconds(lambda: probabilities(encoder, batch)))
-        encoder.trees = trees
-    print(f"with its trees it takes {statistics.median(shares):.2f} times as long")
+        encoder.counters = counters
+    print(f"with its counters it takes {statistics.median(shares):.2f} times as long")
 
 
 def beside_text(checkpoint: str, native: Encoder, log: Batch, mapping: Any, rounds: int) -> None:
@@ -232,7 +232,7 @@ def main() -> None:
         scorer = Scorer.load(STARTER, torch.device("cpu"))
         encoder = scorer.encoder
         encoder.bert.config.calibration_temperature = 1.0  # the stock loop knows of none
-        trees, encoder.trees = encoder.trees, None  # nor of these
+        counters, encoder.counters = encoder.counters, None  # nor of these
         log = encoder.tokenizer.encode(events, sequences)
         batch = mixed(log, given.sequences)
         print(
@@ -242,8 +242,8 @@ def main() -> None:
         wide = Encoder.create(encoder.tokenizer, layout="summed", max_events=256, size=WIDE, seed=0)
         for one in (encoder, wide.with_classifier(0).eval()):
             share_of_ceiling(one, batch, given.rounds)
-        encoder.trees = trees
-        beside_trees(encoder, batch, given.rounds)
+        encoder.counters = counters
+        beside_counters(encoder, batch, given.rounds)
         one_by_one(scorer, events, sequences)
         if given.text:
             beside_text(given.text, encoder, log, mapping, given.rounds)

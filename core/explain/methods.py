@@ -3,7 +3,8 @@
 All take a scorer and one sequence and give an `Attribution`: a value per token, summed by event.
 Only Shapley values and integrated gradients are made to add up to the score; `Attribution.error`
 says how far a method is from that. The attention roll-out has no direction and no scale. Both see
-the transformer alone: the trees beside it (`core.model.trees`) have neither gradient nor attention.
+the transformer alone: the counters beside it (`core.model.counters`) have no attention, and of
+them only a part has a gradient.
 
 What hides tokens hides them as Shapley values do, behind ``[MASK]``, all in one batch: captum
 (which would bring Matplotlib along) and lime call the model themselves, and neither rolls out
@@ -84,8 +85,8 @@ def lime(scorer: Scorer, batch: Batch) -> Attribution:
 def integrated_gradients(scorer: Scorer, batch: Batch) -> Attribution:
     """Integrate the gradient of the score from ``[MASK]`` to the tokens, in their embeddings.
 
-    Sundararajan et al., "Axiomatic Attribution for Deep Networks" (ICML 2017). Where trees judge,
-    too, the score integrated is the transformer's own, and what the trees moved is in the error.
+    Sundararajan et al., "Axiomatic Attribution for Deep Networks" (ICML 2017). Where counters
+    judge, too, the score integrated is the transformer's own, and what they moved is in the error.
 
     Raises
     ------

@@ -23,10 +23,10 @@ from transformers import (
 
 from core.batch import PAD, Batch
 from core.errors import BadInput
+from core.model.counters import Counters
 from core.model.likelihood import Measure, by_field, surprise
 from core.model.loading import read_parts, read_weights
 from core.model.packed import packed_states, rolled_out
-from core.model.trees import Trees
 from core.tokens import Tokenizer
 
 Layout = Literal["inline", "summed"]
@@ -50,15 +50,15 @@ class Encoder(nn.Module):
     `masked` predicts masked tokens (pre-training, unusualness); `forward` classifies sequences.
     """
 
-    grows_trees: ClassVar[bool] = True  # when it learns from labels
+    has_counters: ClassVar[bool] = True  # when it learns from labels
     bert: Any  # the stock classes type their parts as Tensor | Module
-    trees: Trees | None  # what judges beside a classifier, see `core.model.inference.judged`
+    counters: Counters | None  # what judges beside a classifier, see `core.model.inference.judged`
 
     def __init__(self, bert: PreTrainedModel, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.bert = bert
         self.tokenizer = tokenizer
-        self.trees = None
+        self.counters = None
         self.layout: Layout = bert.config.layout
 
     @classmethod
@@ -101,15 +101,15 @@ class Encoder(nn.Module):
         kinds = {"BertForMaskedLM": BertForMaskedLM}
         kind: Any = kinds.get(architecture, BertForSequenceClassification)
         encoder = cls(read_weights(kind, folder), tokenizer)
-        encoder.trees = Trees.load(folder, tokenizer)
+        encoder.counters = Counters.load(folder, tokenizer)
         return encoder.eval()
 
     def save(self, folder: Path) -> None:
-        """Write ``config.json``, ``model.safetensors``, the tokenizer's files and any trees."""
+        """Write ``config.json``, ``model.safetensors``, the tokenizer's files and any counters."""
         self.bert.save_pretrained(folder)
         self.tokenizer.save(folder)
-        if self.trees is not None:
-            self.trees.save(folder)
+        if self.counters is not None:
+            self.counters.save(folder)
 
     @property
     def device(self) -> torch.device:

@@ -18,9 +18,9 @@ from core.model.augment import AUGMENTATIONS
 from core.model.batching import Report, shuffled
 from core.model.calibration import calibrate, set_temperatures
 from core.model.checkpoint import Checkpoint, Position
+from core.model.counting import fit_counters
 from core.model.distributed import Add, shared
 from core.model.encoder import Encoder
-from core.model.growing import grow
 from core.model.inference import probabilities_by_kind
 from core.model.loss import Examples
 from core.model.optimising import Optimiser
@@ -87,7 +87,7 @@ def finetune(
     BadInput
         If the loss stops being a number, or the disk is full.
     """
-    encoder.trees = None  # they are grown anew, from all that is learned
+    encoder.counters = None  # they are fitted anew, from all that is learned
     torch.manual_seed(seed)  # of the low-rank additions
     add_schemes(encoder, told_apart(bags))
     set_temperatures(encoder, 1.0, 1.0)
@@ -102,8 +102,8 @@ def finetune(
     run.save()
     encoder.load_state_dict(run.best)
     merge(encoder).eval()
-    if encoder.grows_trees:
-        encoder.trees = grow(encoder, batch, bags.of("train"), sure, seed)
+    if encoder.has_counters:
+        encoder.counters = fit_counters(encoder, batch, bags.of("train"), sure, seed)
     validation = bags.of("validation")  # these trained nothing
     calibrate(encoder, *_of_bags(encoder, batch, validation), validation)
 

@@ -107,17 +107,18 @@ def probabilities_by_kind(
 
 
 def judged(encoder: Encoder, batch: Batch) -> torch.Tensor:
-    """Return the logits of the classes, (N, K); those of abuse know the trees' log-odds, too.
+    """Return the logits of the classes, (N, K); those of abuse know the counters, too.
 
-    The log-odds of transformer and trees have an equal say. Which kind of abuse the transformer
-    says alone.
+    Of the log-odds of transformer, linear model and trees the mean counts. Which kind of abuse the
+    transformer says alone.
     """
     logits: torch.Tensor = encoder(batch).float()
-    if encoder.trees is None:
+    if encoder.counters is None:
         return logits
     both = binary(logits)
-    shift = (encoder.trees(batch) - (both[:, POSITIVE] - both[:, 0])) / 2
-    return torch.cat([logits[:, :POSITIVE], logits[:, POSITIVE:] + shift[:, None]], dim=1)
+    own = both[:, [POSITIVE]] - both[:, [0]]
+    mean = torch.cat([own, encoder.counters(batch)], dim=1).mean(1, keepdim=True)
+    return torch.cat([logits[:, :POSITIVE], logits[:, POSITIVE:] + mean - own], dim=1)
 
 
 def _embedding(encoder: Encoder, batch: Batch) -> torch.Tensor:

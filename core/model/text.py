@@ -48,7 +48,7 @@ PROFILE_SHARE: Final = 0.5  # of a window at most
 class TextEncoder(Encoder):
     """A sequence classifier over text, with the interface of the behaviour encoder."""
 
-    grows_trees = False  # they would count tokens of which the text says nothing
+    has_counters = False  # they would count tokens of which the text says nothing
 
     def __init__(
         self, bert: PreTrainedModel, tokenizer: Tokenizer, subwords: PreTrainedTokenizerBase

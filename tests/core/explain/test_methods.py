@@ -68,8 +68,8 @@ def test_every_method_gives_a_value_to_every_token_that_sums_by_event(
 def test_integrated_gradients_add_up_to_the_score(
     scorer: Scorer, batch: Batch, layout: Layout
 ) -> None:
-    assert METHODS["integrated_gradients"](scorer, batch).error > 1e-3  # trees have no gradient
-    scorer.encoder.trees = None
+    assert METHODS["integrated_gradients"](scorer, batch).error > 1e-3  # counters have none
+    scorer.encoder.counters = None
     for one in (scorer, with_layout(scorer, layout)):
         found = METHODS["integrated_gradients"](one, batch)
         assert found.error < 1e-4

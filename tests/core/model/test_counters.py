@@ -1,4 +1,4 @@
-"""Trees judge beside the transformer: they say what scikit-learn says, of any batch."""
+"""Counters judge beside the transformer: they say what scikit-learn says, of any batch."""
 
 import shutil
 from pathlib import Path
@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import torch
 from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 
 from core.batch import Batch
 from core.errors import BadInput
 from core.govern.log import read_log
 from core.model.backbone import load_encoder
+from core.model.counters import FILE, Counters
+from core.model.counting import grow, linear, sampled
 from core.model.encoder import POSITIVE, Encoder
-from core.model.growing import fit, sampled
 from core.model.inference import judged, probabilities
 from core.model.schemes import binary
-from core.model.trees import FILE
 from core.store.home import Home
 
 
@@ -26,7 +27,7 @@ def log(seeded_home: Home) -> tuple[Encoder, Batch]:
     return encoder, read_log(seeded_home, "small").encode(encoder.tokenizer)
 
 
-def test_trees_say_what_scikit_learn_says_whichever_batch_a_sequence_is_in(
+def test_counters_say_what_scikit_learn_says_whichever_batch_a_sequence_is_in(
     log: tuple[Encoder, Batch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder, batch = log
@@ -38,40 +39,49 @@ def test_trees_say_what_scikit_learn_says_whichever_batch_a_sequence_is_in(
         return grown(model, X, *given)
 
     monkeypatch.setattr(GradientBoostingClassifier, "fit", kept)
-    label = np.arange(len(batch)) % 3 == 0
+    label = (np.arange(len(batch)) % 3 == 0).astype(np.int64)
     weight = np.where(label, 2.0, 1.0)
-    trees = fit(encoder.tokenizer, batch, label.astype(np.int64), weight)
+    given = (encoder.tokenizer, batch, label, weight)
+    counters = Counters(**linear(*given), **grow(*given))
+    by_linear, by_trees = counters(batch).T
     ((model, X),) = seen
-    np.testing.assert_allclose(trees(batch), model.decision_function(X), atol=1e-4)
+    np.testing.assert_allclose(by_trees, model.decision_function(X), atol=1e-4)
+    held = np.zeros((len(batch), len(encoder.tokenizer)))
+    held[batch.owner, batch.ids] = batch.event > 0
+    regression = LogisticRegression(max_iter=1_000).fit(held, label, weight)
+    np.testing.assert_allclose(by_linear, regression.decision_function(held), atol=1e-2)
     some = [3, 0, 7]
-    torch.testing.assert_close(trees(batch.take(some)), trees(batch)[some])
+    torch.testing.assert_close(counters(batch.take(some)), counters(batch)[some])
 
 
-def test_a_fine_tuned_model_hears_its_trees_and_says_the_same_after_reading_it_back(
+def test_a_fine_tuned_model_hears_its_counters_and_says_the_same_after_reading_it_back(
     log: tuple[Encoder, Batch], tmp_path: Path
 ) -> None:
     encoder, batch = log
-    assert encoder.trees is not None
+    assert encoder.counters is not None
     with torch.inference_mode():
-        own, both = binary(encoder(batch)), binary(judged(encoder, batch))
-        heard = encoder.trees(batch)
+        own, all_three = binary(encoder(batch)), binary(judged(encoder, batch))
+        heard = encoder.counters(batch)
+    assert heard.shape == (len(batch), 2)
     of_transformer = own[:, POSITIVE] - own[:, 0]
-    torch.testing.assert_close(both[:, POSITIVE] - both[:, 0], (of_transformer + heard) / 2)
-    assert heard.std() > 0.5
+    mean = (of_transformer + heard.sum(1)) / 3
+    torch.testing.assert_close(all_three[:, POSITIVE] - all_three[:, 0], mean)
+    assert heard.std(0).min() > 0.5
     encoder.save(tmp_path)
     np.testing.assert_array_equal(
         probabilities(load_encoder(tmp_path), batch), probabilities(encoder, batch)
     )
 
 
-def test_with_everything_hidden_trees_say_about_how_common_abuse_was(
+def test_with_everything_hidden_counters_say_about_how_common_abuse_was(
     log: tuple[Encoder, Batch],
 ) -> None:
     encoder, batch = log
-    assert encoder.trees is not None
-    blank = encoder.trees(batch.hidden(batch.field > 0))
-    assert float(blank.max() - blank.min()) == 0  # nothing is left that could tell them apart
-    assert 0.1 < float(torch.sigmoid(blank[0])) < 0.6  # a third is abuse
+    assert encoder.counters is not None
+    blank = encoder.counters(batch.hidden(batch.field > 0))
+    assert (blank == blank[0]).all()  # nothing is left that could tell them apart
+    assert float(torch.sigmoid(blank[0]).min()) > 0.1
+    assert float(torch.sigmoid(blank[0]).max()) < 0.6  # a third is abuse
 
 
 def test_of_many_sequences_all_abuse_is_kept_and_each_class_counts_as_often_as_it_was() -> None:
@@ -88,19 +98,19 @@ def test_of_many_sequences_all_abuse_is_kept_and_each_class_counts_as_often_as_i
 
 
 @pytest.mark.parametrize("harm", ["cut", "of another vocabulary", "no number", "a part missing"])
-def test_damaged_trees_are_refused(seeded_home: Home, tmp_path: Path, harm: str) -> None:
+def test_damaged_counters_are_refused(seeded_home: Home, tmp_path: Path, harm: str) -> None:
     folder = tmp_path / "model"
     shutil.copytree(seeded_home.model_dir("finetuned"), folder)
-    trees = load_encoder(folder).trees
-    assert trees is not None
+    counters = load_encoder(folder).counters
+    assert counters is not None
     if harm == "of another vocabulary":
-        trees.column = trees.column[:-1]
+        counters.column = counters.column[:-1]
     elif harm == "no number":
-        trees.value[0] = torch.nan
+        counters.value[0] = torch.nan
     elif harm == "a part missing":
-        del trees.limit
-    trees.save(folder)
+        del counters.limit
+    counters.save(folder)
     if harm == "cut":
         (folder / FILE).write_bytes((folder / FILE).read_bytes()[:200])
-    with pytest.raises(BadInput, match=r"trees.safetensors is damaged"):
+    with pytest.raises(BadInput, match=r"counters.safetensors is damaged"):
         load_encoder(folder)

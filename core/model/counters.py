@@ -1,9 +1,12 @@
-"""Boosted trees over how often each token occurs, which judge beside the transformer.
+"""What judges beside the transformer: a linear model and boosted trees, of the same tokens.
 
 Attention averages, so how many there are of something is what it learns worst, and what counters
-see at once. Wide & Deep (Cheng et al., DLRS 2016) joins both kinds of evidence; here gradient
-boosted trees (Friedman, Annals of Statistics 29, 2001; those of scikit-learn) read the same tokens
-as the transformer, so that hiding, explaining and editing them counts in both.
+see at once; and of rare tokens, such as single items, it learns from few labels little. Wide & Deep
+(Cheng et al., DLRS 2016) joins such evidence with that of a deep model. Here a logistic regression
+reads which tokens the events of a sequence hold, and gradient boosted trees (Friedman, Annals of
+Statistics 29, 2001) read the profile and how many of each token there are; both are of
+scikit-learn. These are the tokens that the transformer reads, so that hiding, explaining and
+editing them counts in all three.
 """
 
 from pathlib import Path
@@ -19,18 +22,20 @@ from core.batch import Batch
 from core.errors import BadInput
 from core.tokens import Tokenizer
 
-FILE: Final = "trees.safetensors"
+FILE: Final = "counters.safetensors"
 DEPTH: Final = 4  # of a tree, in questions
 
 
-class Trees(nn.Module):
-    """Trees of at most `DEPTH` questions, all their nodes in one row; a leaf is its own child.
+class Counters(nn.Module):
+    """A weight for each token, and trees of at most `DEPTH` questions, all their nodes in one row.
 
     Questions are about columns: first the fields of the profile, of which the place of the token
     among those of its field counts, then the tokens of events, of which the number does. All are
-    whole, so that nothing is lost where a model computes in bf16.
+    whole, so that nothing is lost where a model computes in bf16. A leaf is its own child.
     """
 
+    weight: Tensor  # (V,) what a token adds to the linear log-odds, once in a sequence
+    bias: Tensor  # (), linear log-odds without any token
     column: Tensor  # (V,) of each token; the last one, which nothing asks for, of what is uncounted
     counts: Tensor  # (V,) what one of the token adds to it
     roots: Tensor  # (trees,)
@@ -43,15 +48,23 @@ class Trees(nn.Module):
 
     def __init__(self, **parts: Tensor) -> None:
         super().__init__()
-        for name in ("column", "counts", "roots", "asked", "limit", "left", "right", "value"):
+        for name in self.__annotations__:
             self.register_buffer(name, parts.pop(name))
-        self.register_buffer("base", parts.pop("base"))
         if parts:
-            raise TypeError(f"{', '.join(parts)}: no part of trees")
+            raise TypeError(f"{', '.join(parts)}: no part of counters")
         self.width = int(self.column.max()) + 1  # asked for once: a GPU would be waited for
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the log-odds of abuse of each sequence, (N,)."""
+        """Return the log-odds of abuse of each sequence, of linear model and of trees, (N, 2)."""
+        return torch.stack([self._linear(batch), self._trees(batch)], dim=1)
+
+    def _linear(self, batch: Batch) -> Tensor:
+        ids, owner = _placed(batch, self.weight.device)
+        seen = self.weight.new_zeros(len(batch), len(self.weight), dtype=torch.float32)
+        seen.view(-1).index_fill_(0, owner * len(self.weight) + ids, 1.0)
+        return seen @ self.weight.float() + self.bias.float()
+
+    def _trees(self, batch: Batch) -> Tensor:
         table = count_tokens(self.column, self.counts, batch, self.width)
         first = torch.arange(len(batch), device=table.device)[:, None] * self.width
         node = self.roots.expand(len(batch), -1)
@@ -62,11 +75,11 @@ class Trees(nn.Module):
         return self.value.take(node).float().sum(1) + self.base.float()
 
     def save(self, folder: Path) -> None:
-        """Write ``trees.safetensors``."""
+        """Write ``counters.safetensors``."""
         save_file(self.state_dict(), folder / FILE)
 
     @classmethod
-    def load(cls, folder: Path, tokenizer: Tokenizer) -> "Trees | None":
+    def load(cls, folder: Path, tokenizer: Tokenizer) -> "Counters | None":
         """Read what `save` wrote; None where nothing was.
 
         Raises
@@ -77,19 +90,26 @@ class Trees(nn.Module):
         if not (folder / FILE).exists():
             return None
         try:
-            trees = cls(**load_file(folder / FILE))
+            read = cls(**load_file(folder / FILE))
         except (OSError, KeyError, TypeError, SafetensorError) as error:
             raise BadInput(f"{folder / FILE} is damaged: {error}.") from error
-        if len(trees.column) != len(tokenizer) or not trees.value.isfinite().all():
+        known = len(read.weight) == len(read.column) == len(tokenizer)
+        if not (known and read.weight.isfinite().all() and read.value.isfinite().all()):
             raise BadInput(f"{folder / FILE} is damaged, or made with another vocabulary.")
-        return trees
+        return read
 
 
 def count_tokens(column: Tensor, counts: Tensor, batch: Batch, width: int) -> Tensor:
     """Return each sequence's columns, (N, width), of int64."""
-    parts = [torch.from_numpy(part.astype(np.int64)) for part in (batch.ids, batch.owner)]
-    if column.is_cuda:
-        parts = [part.pin_memory() for part in parts]  # a GPU need not be waited for
-    ids, owner = (part.to(column.device, non_blocking=True) for part in parts)
+    ids, owner = _placed(batch, column.device)
     flat = column.new_zeros(len(batch) * width)
     return flat.index_add_(0, owner * width + column[ids], counts[ids]).view(-1, width)
+
+
+def _placed(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return id and sequence of each token, both (T,), on a device."""
+    parts = [torch.from_numpy(part.astype(np.int64)) for part in (batch.ids, batch.owner)]
+    if device.type == "cuda":
+        parts = [part.pin_memory() for part in parts]  # a GPU need not be waited for
+    ids, owner = (part.to(device, non_blocking=True) for part in parts)
+    return ids, owner

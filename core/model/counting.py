@@ -1,23 +1,25 @@
-"""Growing the trees that judge beside a fine-tuned transformer, see `core.model.trees`."""
+"""Fitting what judges beside a fine-tuned transformer, see `core.model.counters`."""
 
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse import coo_array
 from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from core.batch import Batch, joined
 from core.model.augment import hide
+from core.model.counters import DEPTH, Counters, count_tokens
 from core.model.encoder import Encoder
 from core.model.inference import probabilities
-from core.model.trees import DEPTH, Trees, count_tokens
 from core.model.units import Bags
 from core.tokens import Tokenizer
 
 NUMBER: Final = 200
-MOST: Final = 10_000  # sequences that trees are grown on
+MOST: Final = 10_000  # sequences that are learned from
 COPIES: Final = 3  # of each, with a part hidden
 PIECE: Final = 2_000  # sequences whose tokens are counted at once
 UNCOUNTED: Final = ("entity", "relative", "text")  # kinds of too many tokens, each of them rare
@@ -26,12 +28,12 @@ Labels = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
 
 
-def grow(encoder: Encoder, batch: Batch, bags: Bags, sure: Weights, seed: int) -> Trees:
-    """Return trees grown on training bags of both classes.
+def fit_counters(encoder: Encoder, batch: Batch, bags: Bags, sure: Weights, seed: int) -> Counters:
+    """Return counters fitted to training bags of both classes.
 
     They learn from all sequences of normal bags, and of a bag of abuse from the one that the
-    transformer finds worst. Beside each stand copies of which a part is hidden, as the transformer
-    has seen them.
+    transformer finds worst. For trees there are beside each copies of which a part is hidden, as
+    the transformer has seen them; a sum of weights needs none, for what is hidden adds nothing.
 
     Parameters
     ----------
@@ -44,11 +46,15 @@ def grow(encoder: Encoder, batch: Batch, bags: Bags, sure: Weights, seed: int) -
     chosen = abuse == 0
     chosen[worst[bags.label == 1]] = True
     places, stands_for = sampled(np.flatnonzero(chosen), abuse[chosen], rng)
-    part = batch.take(bags.rows[places])
-    seen = joined([part, *(hide(part, rng) for _ in range(COPIES))])
-    label = np.tile(abuse[places], 1 + COPIES)
-    weight = np.tile(stands_for * sure[bags.rows[places]], 1 + COPIES)
-    return fit(encoder.tokenizer, seen, label, weight).to(encoder.device)
+    shown, label = batch.take(bags.rows[places]), abuse[places]
+    weight = stands_for * sure[bags.rows[places]]
+    copies = joined([shown, *(hide(shown, rng) for _ in range(COPIES))])
+    again = 1 + COPIES
+    counters = Counters(
+        **linear(encoder.tokenizer, shown, label, weight),
+        **grow(encoder.tokenizer, copies, np.tile(label, again), np.tile(weight, again)),
+    )
+    return counters.to(encoder.device)
 
 
 def sampled(
@@ -68,8 +74,26 @@ def sampled(
     return places[kept], each[label[kept]]
 
 
-def fit(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> Trees:
-    """Return trees that tell sequences labelled 1 from those labelled 0.
+def linear(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> dict[str, Tensor]:
+    """Return the parts of `Counters` that say it by which tokens events hold, however often.
+
+    A weight for each bucket of the profile as well would say the same as trees, only worse.
+    """
+    of_events = batch.event > 0
+    ids, owner = batch.ids[of_events], batch.owner[of_events]
+    held = coo_array((np.ones(len(ids)), (owner, ids)), (len(batch), len(tokenizer))).tocsr()
+    held.data[:] = 1
+    model = LogisticRegression(max_iter=1_000).fit(held, label, weight)
+    return {
+        "weight": torch.from_numpy(model.coef_[0]).float(),
+        "bias": torch.from_numpy(model.intercept_).float().squeeze(),
+    }
+
+
+def grow(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> dict[str, Tensor]:
+    """Return the parts of `Counters` that are trees.
+
+    They tell sequences labelled 1 from those labelled 0.
 
     Parameters
     ----------
@@ -97,13 +121,13 @@ def fit(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> T
         "value": [model.learning_rate * tree.value[:, 0, 0].astype(np.float32) for tree in grown],
     }
     prior = np.average(label, weights=weight)
-    return Trees(
-        column=column,
-        counts=counts,
-        roots=torch.from_numpy(roots),
-        base=torch.tensor(np.log(prior / (1 - prior)), dtype=torch.float32),
+    return {
+        "column": column,
+        "counts": counts,
+        "roots": torch.from_numpy(roots),
+        "base": torch.tensor(np.log(prior / (1 - prior)), dtype=torch.float32),
         **{name: torch.from_numpy(np.concatenate(parts)) for name, parts in nodes.items()},
-    )
+    }
 
 
 def _columns(tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
