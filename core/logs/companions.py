@@ -23,12 +23,13 @@ def companion_facts(mapping: Mapping) -> list[Fact]:
     if mapping.roles.item is None or mapping.facts != "all":
         return []
     return [
-        _none("companions", "count", "{value} other actors share two or more of its rarer items"),
+        _none("companions", "count",
+              "{value} other actors with two or more rarer items in common"),
         _none("close_companions", "count",
-              "{value} other actors share three or more of its rarer items"),
-        _none("most_shared_items", "count", "up to {value} rarer items shared with one companion"),
+              "{value} other actors with three or more rarer items in common"),
+        _none("most_shared_items", "count", "up to {value} rarer items in common with a companion"),
         _none("companion_overlap_share", "ratio",
-              "{value} of the rarer items of both are shared with the closest companion"),
+              "{value} of rarer items in common with the closest companion"),
         Fact("companions_of_companions", "companions_of_companions", "log", "number",
              "companions have {value} companions on average"),
         Fact("companions_of_others", "companions_of_others", "log", "number",
