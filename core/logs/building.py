@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from core.logs.companions import find_companions
 from core.logs.engine import in_parallel, literal, quoted
 from core.logs.events import Counts
 from core.logs.facts import event_facts
@@ -56,6 +57,7 @@ def build(
     create_edges(con, mapping)
     report(0.4, "comparing with others")
     measure_others(con, mapping)
+    find_companions(con, mapping)
     (folder / "events").mkdir(parents=True)
     parts = parts_of(con, "accepted", EVENTS_PER_PART)
     doubtful = doubts(mapping, quality)

@@ -6,6 +6,7 @@ The one-row table `edges` has the lowest and highest value of each numeric colum
 import re
 from collections.abc import Sequence
 
+from core.logs.companions import companion_facts
 from core.logs.engine import literal, quoted
 from core.logs.fact import Bucketing, Fact, entity_columns, numeric_columns, plain
 from core.logs.mapping import Mapping, safe_name
@@ -23,7 +24,7 @@ def profile_facts(mapping: Mapping, actions: Sequence[str]) -> list[Fact]:
     if mapping.roles.action:
         facts += _action_profile(actions)
     if mapping.roles.item:
-        facts += _item_profile()
+        facts += [*_item_profile(), *companion_facts(mapping)]
     for column in numeric_columns(mapping):
         facts += _number_profile(column, mapping.roles.item is not None)
     for entity in entity_columns(mapping):

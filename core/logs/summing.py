@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import duckdb
 
+from core.logs.companions import companion_facts
 from core.logs.engine import quoted
 from core.logs.fact import numeric_columns
 from core.logs.mapping import Mapping
@@ -40,7 +41,8 @@ def summarise_part(
     doubts
         Column of `Trust` -> SQL condition that an event lowers the trust.
     """
-    facts = [fact for fact in profile_facts(mapping, actions) if fact.name != "pattern_count"]
+    later = {"pattern_count", *(fact.name for fact in companion_facts(mapping))}
+    facts = [fact for fact in profile_facts(mapping, actions) if fact.name not in later]
     cells = [f"CAST({fact.sql} AS DOUBLE) AS {quoted(fact.name)}" for fact in facts]
     cells += [f"count(*) FILTER ({mark})::INTEGER AS {name}" for name, mark in doubts.items()]
     con.execute(
@@ -59,10 +61,11 @@ def summarise_part(
 def create_sequences(
     con: duckdb.DuckDBPyConnection, mapping: Mapping, actions: Sequence[str], parts: Iterable[Part]
 ) -> None:
-    """Create the table `sequences` of the tables `profiles_N` of all parts."""
+    """Create the table `sequences` of `companions` and the tables `profiles_N` of all parts."""
     tables = [f"profiles_{part.number}" for part in parts]
     con.execute(f"CREATE VIEW profiles AS {' UNION ALL '.join(f'FROM {t}' for t in tables)}")
     alike = {"pattern_count": "CAST(alike - 1 AS DOUBLE)", Column.EVENTS: "CAST(events AS BIGINT)"}
+    alike |= {fact.name: f"CAST({fact.sql} AS DOUBLE)" for fact in companion_facts(mapping)}
     names = [fact.name for fact in profile_facts(mapping, actions) if fact.name != Column.EVENTS]
     columns = [
         *("sequence_id", "actor_id", "session_id", "first_ts", "last_ts", "events", "amount"),
@@ -72,7 +75,7 @@ def create_sequences(
     con.execute(
         f"""CREATE TABLE sequences AS SELECT {", ".join(cells)} FROM profiles
         JOIN (SELECT "@pattern", count(*) AS alike FROM profiles GROUP BY "@pattern")
-            USING ("@pattern")
+            USING ("@pattern") LEFT JOIN companions ON companions.actor = hash(actor_id)
         ORDER BY "partition", "@sequence" """
     )
     for table in tables:

@@ -122,6 +122,21 @@ def test_tokens_do_not_depend_on_the_other_sequences_of_the_batch(seeded_home: H
         assert tokenizer.encode(mine, alone).ids.tolist() == whole.take([place]).ids.tolist()
 
 
+def test_a_fact_that_only_the_model_or_only_the_log_knows_changes_no_other_token(
+    seeded_home: Home,
+) -> None:
+    tokenizer, events, sequences = read(seeded_home)
+    known = tokenizer.encode(events, sequences)
+    added = tokenizer.encode(events, sequences.assign(a_fact_of_later=1.0))
+    assert added.ids.tolist() == known.ids.tolist()
+    lacking = tokenizer.encode(events, sequences.drop(columns="companions"))
+    place = [field.column for field in tokenizer.fields].index("companions") + 1
+    said = {tokenizer.tokens[i] for i in lacking.ids[lacking.field == place]}
+    assert said == {"companions=missing"}
+    others = known.field != place
+    assert lacking.ids[others].tolist() == known.ids[others].tolist()
+
+
 def test_padding_holds_every_token_and_nothing_else(seeded_home: Home) -> None:
     tokenizer, events, sequences = read(seeded_home)
     batch = tokenizer.encode(events, sequences)

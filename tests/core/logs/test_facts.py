@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.logs.companions import find_companions
 from core.logs.engine import connect, scratch_folder
 from core.logs.events import create_events
 from core.logs.frames import read_events, read_sequences
@@ -72,6 +73,7 @@ def measure(log: list[dict[str, Any]], mapping: Mapping) -> tuple[pd.DataFrame, 
         quality = measure_quality(con, mapping, counts, impute(con, mapping, "accepted"))
         create_edges(con, mapping)
         measure_others(con, mapping)
+        find_companions(con, mapping)
         cut_sequences(con, mapping, "log", WHOLE)
         create_part(con, mapping, WHOLE)
         measure_repeats(con, mapping, "events")
