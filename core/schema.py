@@ -67,5 +67,5 @@ def scheme_name(words: str) -> str:
 DEFAULT_ACTION: Final = "event"  # the action of a log that has no action column
 
 # Which values of a category or an entity get tokens of their own; the others fold to `other`.
-MIN_COUNT: Final = {"category": 5, "entity": 3}  # times a value is seen at least
-MAX_VALUES: Final = {"category": 300, "entity": 5000}  # the commonest that are kept
+MIN_COUNT: Final = {"category": 5, "entity": 2}  # times a value is seen at least
+MAX_VALUES: Final = {"category": 300, "entity": 8000}  # the commonest that are kept

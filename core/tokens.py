@@ -200,9 +200,9 @@ def check_known(
     share = tokenizer.known_share(mapping, names, events)
     if share < KNOWN_SHARE:
         raise BadInput(
-            f"The model '{model_id}' knows only {share:.0%} of this log's tokens, at least "
-            f"{KNOWN_SHARE:.0%} are needed. Train a model on this log: without verdicts or labels "
-            "that pre-trains one, whose scores say how unusual a sequence is."
+            f"The model '{model_id}' knows only {100 * share:.0f} % of this log's tokens, at least "
+            f"{100 * KNOWN_SHARE:.0f} % are needed. Train a model on this log: without verdicts or "
+            "labels that pre-trains one, whose scores say how unusual a sequence is."
         )
 
 

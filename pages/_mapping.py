@@ -53,7 +53,7 @@ def edit_roles(place: str, first: Inspection) -> dict[str, str | None]:
 def trust(confidence: float) -> str:
     """Say how far a guess can be trusted."""
     word = "sure" if confidence >= SURE else "likely" if confidence >= LIKELY else "PLEASE CHECK"
-    return f"{word}, {confidence:.0%}"
+    return f"{word}, {100 * confidence:.0f} %"
 
 
 def edit_times(place: str, first: Inspection, column: str | None) -> dict[str, Any]:

@@ -70,7 +70,9 @@ with left:
         st.caption("Promote a candidate: from then on its scores decide what is flagged.")
     else:
         draw_model(active, in_force[active.id])
-        if st.button("Roll back to the one before", icon=":material/undo:"):
+        once = known["activated_at"].dropna()
+        is_back = (once < active.activated_at).any()  # there is one before
+        if is_back and st.button("Roll back to the one before", icon=":material/undo:"):
             with refusals():
                 policy.roll_back(home(), analyst())
             st.rerun()

@@ -56,7 +56,7 @@ def _evaluation(metrics: dict[str, Any]) -> str:
         return "No labels existed, so there is nothing to measure against yet."
     counted = f"{test['positives']} positive and {test['negatives']} negative held-out units"
     capacity = test["capacity"]
-    review = f"{capacity:.0%} of the units" if capacity < 1 else f"{capacity:.0f} units"
+    review = f"{100 * capacity:.0f} % of the units" if capacity < 1 else f"{capacity:.0f} units"
     return "\n\n".join(
         [
             f"Measured on {counted} ({metrics['unit']}s), with 95 % bootstrap intervals. F1 is at "

@@ -63,7 +63,8 @@ def early(found: dict[str, Any] | None) -> str | None:
     before, seen = found["events_before_end"], found["share_seen"]
     return (
         f"{said}, the median one {before['value']:.0f} events before its end "
-        f"({before['low']:.0f} to {before['high']:.0f}), after {seen['value']:.0%} of its events."
+        f"({before['low']:.0f} to {before['high']:.0f}), after {100 * seen['value']:.0f} % of its "
+        "events."
     )
 
 
@@ -158,7 +159,8 @@ def _weakest(name: str, found: dict[str, Any], harmless: str) -> str:
     moved = f"{found['mean']:.3f} on average, {found['p95']:.3f} or more for one in twenty"
     if not flipped["value"]:
         return f"No small change flips a decision; {does} moves scores most: by {moved}."
-    share = f"{flipped['value']:.1%} of decisions ({flipped['low']:.1%} to {flipped['high']:.1%})"
+    share, low, high = (f"{100 * flipped[name]:.1f} %" for name in ("value", "low", "high"))
+    share = f"{share} of decisions ({low} to {high})"
     return f"Weakest against {does}: it flips {share} and moves scores by {moved}."
 
 
@@ -166,8 +168,11 @@ def _hiding(report: dict[str, Any]) -> Iterator[str]:
     if not report["camouflage"]:
         return
     before = report["recall"]["value"]
-    left = [f"{one['recall']['value']:.0%} at {one['share']:.0%}" for one in report["camouflage"]]
+    left = [
+        f"{100 * one['recall']['value']:.0f} % at {100 * one['share']:.0f} %"
+        for one in report["camouflage"]
+    ]
     yield (
-        f"Of abuse, {before:.0%} is found. With normal events mixed in, as a share of the "
+        f"Of abuse, {100 * before:.0f} % is found. With normal events mixed in, as a share of the "
         f"sequence: {', '.join(left)}."
     )

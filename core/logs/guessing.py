@@ -37,7 +37,8 @@ def guess_kinds(con: duckdb.DuckDBPyConnection, profiles: list[Profile]) -> dict
     for profile in late:
         guesses[profile.name] = Guess(
             "ignore",
-            f"a time that only {1 - profile.missing:.1%} of rows have: looks like an outcome",
+            f"a time that only {100 * (1 - profile.missing):.1f} % of rows have: looks like an "
+            "outcome",
             LIKELY,
         )
         for other in profiles:

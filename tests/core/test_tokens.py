@@ -190,7 +190,7 @@ def test_a_strange_log_is_refused_with_the_share_it_knows(seeded_home: Home) -> 
     check_known(tokenizer, mapping, names, events, "m")
     strange = events.assign(action="install")
     other = mapping.model_copy(update={"roles": mapping.roles.model_copy(update={"item": None})})
-    with pytest.raises(BadInput, match=r"knows only \d+% of this log's tokens"):
+    with pytest.raises(BadInput, match=r"knows only \d+ % of this log's tokens"):
         check_known(tokenizer, other, names, strange, "m")
 
 

@@ -180,9 +180,9 @@ def test_the_weakest_is_the_one_that_flips_most() -> None:
     weak = said(drop_event=measured(0.02, 0.3), jitter_gaps=measured(0.1, 0.01))
     assert weak["weakest"] == "jitter_gaps"
     assert weak["summary"] == [
-        "Weakest against changing the times between events by about a tenth: it flips 10.0% of "
-        "decisions (5.0% to 20.0%) and moves scores by 0.010 on average, 0.500 or more for one in "
-        "twenty."
+        "Weakest against changing the times between events by about a tenth: it flips 10.0 % of "
+        "decisions (5.0 % to 20.0 %) and moves scores by 0.010 on average, 0.500 or more for one "
+        "in twenty."
     ]
     firm = said(drop_event=measured(0.0, 0.3), jitter_gaps=measured(0.0, 0.01))
     assert firm["weakest"] == "drop_event"

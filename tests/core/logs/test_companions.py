@@ -60,7 +60,7 @@ def plain(log: pd.DataFrame, most: int) -> pd.DataFrame:
 def measure(log: pd.DataFrame) -> pd.DataFrame:
     """Return the facts of every actor of a log, without files."""
     accepted = log.rename(columns={"user": "actor_id"}).astype(object)
-    accepted = accepted.where(accepted.notna(), None).assign(bucket=0)
+    accepted = accepted.where(accepted.notna(), None).assign(**{"@bucket": 0})
     facts = ", ".join(f"{fact.sql} AS {fact.name}" for fact in companion_facts(MAPPING))
     with scratch_folder() as scratch, connect(scratch) as con:
         con.register("given", accepted)

@@ -88,7 +88,7 @@ def test_what_is_ignored_says_why(tmp_path: Path) -> None:
         "referrer_key": "different in every row: nothing to learn from",
         "old": "empty",
         "is_fraud": "named like a label; attach labels after the import",
-        "refunded_time": "a time that only 2.0% of rows have: looks like an outcome",
+        "refunded_time": "a time that only 2.0 % of rows have: looks like an outcome",
         "is_refunded": "says whether 'refunded_time' is filled: looks like a label",
     }
     assert columns.loc["Timestamp", "type"] == "whole number"
@@ -201,7 +201,7 @@ def test_every_guess_says_why_and_how_sure(write: Write) -> None:
         ["actor", "named like 'user', and its values come back", SURE],
         [
             "time",
-            "named like 'time', and 100% of its values are times that grow with the rows",
+            "named like 'time', and 100 % of its values are times that grow with the rows",
             SURE,
         ],
         ["action", "no name says it; the values look like actions", LIKELY],
