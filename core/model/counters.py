@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from core.batch import Batch
+from core.batch import MASK, Batch
 from core.errors import BadInput
 from core.tokens import Tokenizer
 
@@ -34,7 +35,7 @@ class Counters(nn.Module):
     whole, so that nothing is lost where a model computes in bf16. A leaf is its own child.
     """
 
-    weight: Tensor  # (V,) what a token adds to the linear log-odds, once in a sequence
+    weight: Tensor  # (V,) what a token adds to the linear log-odds, once; [MASK] by its share
     bias: Tensor  # (), linear log-odds without any token
     column: Tensor  # (V,) of each token; the last one, which nothing asks for, of what is uncounted
     counts: Tensor  # (V,) what one of the token adds to it
@@ -59,9 +60,14 @@ class Counters(nn.Module):
         return torch.stack([self._linear(batch), self._trees(batch)], dim=1)
 
     def _linear(self, batch: Batch) -> Tensor:
-        ids, owner = _placed(batch, self.weight.device)
+        of_events = batch.event > 0
+        ids, owner = _placed(batch.ids[of_events], batch.owner[of_events], self.weight.device)
         seen = self.weight.new_zeros(len(batch), len(self.weight), dtype=torch.float32)
         seen.view(-1).index_fill_(0, owner * len(self.weight) + ids, 1.0)
+        of_each = seen.new_zeros(2, len(batch))
+        of_each[0].index_add_(0, owner, (ids == MASK).float())
+        of_each[1].index_add_(0, owner, torch.ones_like(ids, dtype=torch.float32))
+        seen[:, MASK] = of_each[0] / of_each[1].clamp(min=1)
         return seen @ self.weight.float() + self.bias.float()
 
     def _trees(self, batch: Batch) -> Tensor:
@@ -101,15 +107,17 @@ class Counters(nn.Module):
 
 def count_tokens(column: Tensor, counts: Tensor, batch: Batch, width: int) -> Tensor:
     """Return each sequence's columns, (N, width), of int64."""
-    ids, owner = _placed(batch, column.device)
+    ids, owner = _placed(batch.ids, batch.owner, column.device)
     flat = column.new_zeros(len(batch) * width)
     return flat.index_add_(0, owner * width + column[ids], counts[ids]).view(-1, width)
 
 
-def _placed(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+def _placed(
+    ids: npt.NDArray[np.int32], owner: npt.NDArray[np.int64], device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Return id and sequence of each token, both (T,), on a device."""
-    parts = [torch.from_numpy(part.astype(np.int64)) for part in (batch.ids, batch.owner)]
+    parts = [torch.from_numpy(part.astype(np.int64)) for part in (ids, owner)]
     if device.type == "cuda":
         parts = [part.pin_memory() for part in parts]  # a GPU need not be waited for
-    ids, owner = (part.to(device, non_blocking=True) for part in parts)
-    return ids, owner
+    placed, owned = (part.to(device, non_blocking=True) for part in parts)
+    return placed, owned

@@ -10,7 +10,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from core.batch import Batch, joined
+from core.batch import MASK, Batch, joined
 from core.model.augment import hide
 from core.model.counters import DEPTH, Counters, count_tokens
 from core.model.encoder import Encoder
@@ -48,8 +48,9 @@ def fit_counters(encoder: Encoder, batch: Batch, bags: Bags, sure: Weights, seed
     places, stands_for = sampled(np.flatnonzero(chosen), abuse[chosen], rng)
     shown, label = batch.take(bags.rows[places]), abuse[places]
     weight = stands_for * sure[bags.rows[places]]
-    copies = joined([shown, *(hide(shown, rng) for _ in range(COPIES))])
-    again = 1 + COPIES
+    blank = shown.hidden(shown.field > 0)  # of which nobody can tell
+    copies = joined([shown, *(hide(shown, rng) for _ in range(COPIES)), blank])
+    again = 2 + COPIES
     counters = Counters(
         **linear(encoder.tokenizer, shown, label, weight),
         **grow(encoder.tokenizer, copies, np.tile(label, again), np.tile(weight, again)),
@@ -77,17 +78,17 @@ def sampled(
 def linear(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> dict[str, Tensor]:
     """Return the parts of `Counters` that say it by which tokens events hold, however often.
 
-    A weight for each bucket of the profile as well would say the same as trees, only worse.
+    A weight for each bucket of the profile as well would say the same as trees, only worse. The
+    share of tokens that are hidden moves the log-odds towards those of any sequence.
     """
     of_events = batch.event > 0
     ids, owner = batch.ids[of_events], batch.owner[of_events]
     held = coo_array((np.ones(len(ids)), (owner, ids)), (len(batch), len(tokenizer))).tocsr()
     held.data[:] = 1
     model = LogisticRegression(max_iter=1_000).fit(held, label, weight)
-    return {
-        "weight": torch.from_numpy(model.coef_[0]).float(),
-        "bias": torch.from_numpy(model.intercept_).float().squeeze(),
-    }
+    weights, bias = model.coef_[0].copy(), float(model.intercept_[0])
+    weights[MASK] = _log_odds(label, weight) - bias  # all hidden: as common as it was
+    return {"weight": torch.from_numpy(weights).float(), "bias": torch.tensor(bias)}
 
 
 def grow(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> dict[str, Tensor]:
@@ -120,12 +121,11 @@ def grow(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> 
         "right": [_child(tree.children_right) + root for tree, root in placed],
         "value": [model.learning_rate * tree.value[:, 0, 0].astype(np.float32) for tree in grown],
     }
-    prior = np.average(label, weights=weight)
     return {
         "column": column,
         "counts": counts,
         "roots": torch.from_numpy(roots),
-        "base": torch.tensor(np.log(prior / (1 - prior)), dtype=torch.float32),
+        "base": torch.tensor(_log_odds(label, weight)),
         **{name: torch.from_numpy(np.concatenate(parts)) for name, parts in nodes.items()},
     }
 
@@ -145,6 +145,12 @@ def _columns(tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
             following += end - start
     column[column < 0] = following
     return column, counts
+
+
+def _log_odds(label: Labels, weight: Weights) -> float:
+    """Return the log-odds of label 1."""
+    prior = np.average(label, weights=weight)
+    return float(np.log(prior / (1 - prior)))
 
 
 def _child(children: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -82,6 +82,10 @@ def test_with_everything_hidden_counters_say_about_how_common_abuse_was(
     assert (blank == blank[0]).all()  # nothing is left that could tell them apart
     assert float(torch.sigmoid(blank[0]).min()) > 0.1
     assert float(torch.sigmoid(blank[0]).max()) < 0.6  # a third is abuse
+    # The more is hidden, the nearer: no sequence is told by that alone.
+    whole = encoder.counters(batch)[:, 0]
+    half = encoder.counters(batch.hidden((batch.field > 0) & (batch.event % 2 == 0)))[:, 0]
+    assert (half - blank[0, 0]).abs().mean() < (whole - blank[0, 0]).abs().mean()
 
 
 def test_of_many_sequences_all_abuse_is_kept_and_each_class_counts_as_often_as_it_was() -> None:
