@@ -249,13 +249,30 @@ def _assemble(
 
 
 def _train_text(column: pd.Series) -> tokenizers.Tokenizer:
-    text = tokenizers.Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    """Learn sub-words, the same of the same texts.
+
+    The library numbers the letters that continue a word in the random order of a hash map, and
+    that number decides between equally frequent pairs (huggingface/tokenizers, issue 1794). Told
+    as special tokens they have fixed numbers; the model returned treats none of them specially.
+    """
+    texts = column.dropna().astype(str)
+    learner = _word_pieces()
+    spaced = set(learner.normalizer.normalize_str(" ".join(texts.unique())).split())
+    words = {word for run in spaced for word, _ in learner.pre_tokenizer.pre_tokenize_str(run)}
+    continuing = {letter for word in words for letter in word[1:]}
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=TEXT_VOCABULARY,
+        special_tokens=["[UNK]", *(f"##{letter}" for letter in sorted(continuing))],
+        show_progress=False,
+    )
+    learner.train_from_iterator(texts, trainer)
+    return _word_pieces(learner.get_vocab())
+
+
+def _word_pieces(vocabulary: dict[str, int] | None = None) -> tokenizers.Tokenizer:
+    text = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     text.normalizer = normalizers.BertNormalizer()
     text.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=TEXT_VOCABULARY, special_tokens=["[UNK]"], show_progress=False
-    )
-    text.train_from_iterator(column.dropna().astype(str), trainer)
     return text
 
 

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from core.batch import CLS, Batch
 from core.errors import BadInput
 from core.fields import Field, fit, relative_ids
+from core.govern.log import read_log
 from core.logs.frames import actions, read_events, read_mapping, read_sequences
 from core.logs.importing import import_log
+from core.logs.mapping import Mapping, Roles
 from core.store.home import Home
 from core.tokens import Tokenizer, check_known
 
@@ -168,13 +170,22 @@ def test_vocabulary_and_fields_of_different_models_are_refused(seeded_home: Home
         Tokenizer.load(folder)
 
 
+def test_the_same_texts_give_the_same_sub_words(home: Home, tmp_path: Path) -> None:
+    letters = np.random.default_rng(0).choice(list("abcdefghij"), (300, 6))
+    rows = [f"u{row % 9},{''.join(word)}" for row, word in enumerate(letters)]
+    mapping = Mapping.model_validate({"roles": {"actor": "user"}, "columns": {"query": "text"}})
+    (tmp_path / "log.csv").write_text("user,query\n" + "\n".join(rows))
+    import_log(home, tmp_path / "log.csv", mapping=mapping, name="texts")
+    log = read_log(home, "texts")
+    assert len({log.fit_tokenizer().digest for _ in range(5)}) == 1  # a checkpoint is found by it
+
+
 def test_free_text_becomes_subwords_and_reads_back(home: Home, tmp_path: object) -> None:
     from core.logs.importing import import_log
 
     rows = [f"u{n % 5},2026-01-0{n % 5 + 1},search,cheap red shoes size {n % 7}" for n in range(60)]
     file = home.path / "log.csv"
     file.write_text("\n".join(["user_id,time,action,query", *rows]))
-    from core.logs.mapping import Mapping, Roles
 
     roles = Roles(actor="user_id", time="time", action="action")
     import_log(home, file, mapping=Mapping(roles=roles, columns={"query": "text"}), name="texts")
