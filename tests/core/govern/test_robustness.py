@@ -87,10 +87,17 @@ def test_every_perturbation_is_reported_with_its_uncertainty(report: dict) -> No
     json.dumps(report, allow_nan=False)
 
 
-def test_hiding_abuse_among_normal_events_lowers_what_is_found(report: dict) -> None:
-    assert report["recall"]["value"] == 1
-    assert report["camouflage"][-1]["recall"]["value"] < 1
-    assert report["camouflage"][-1]["mean"] > report["camouflage"][0]["mean"]
+def test_the_more_normal_events_hide_abuse_the_lower_it_scores_and_the_less_is_found(
+    seeded_home: Home, report: dict
+) -> None:
+    moved = [one["mean"] for one in report["camouflage"]]
+    assert moved == sorted(moved)
+    assert moved[-1] > 0.2
+    with seeded_home.engine.begin() as con:
+        models.set_threshold(con, "finetuned", 0.8, "eva")
+    strict = measure_robustness(seeded_home, "finetuned", "small", perturbations=["drop_event"])
+    assert strict["recall"]["value"] == 1
+    assert strict["camouflage"][-1]["recall"]["value"] < 0.5
 
 
 def test_the_report_stays_with_the_model_and_its_card(measured_home: Home, report: dict) -> None:
