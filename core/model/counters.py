@@ -9,8 +9,9 @@ scikit-learn. These are the tokens that the transformer reads, so that hiding, e
 editing them counts in all three.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -61,14 +62,16 @@ class Counters(nn.Module):
 
     def _linear(self, batch: Batch) -> Tensor:
         of_events = batch.event > 0
-        ids, owner = _placed(batch.ids[of_events], batch.owner[of_events], self.weight.device)
-        seen = self.weight.new_zeros(len(batch), len(self.weight), dtype=torch.float32)
-        seen.view(-1).index_fill_(0, owner * len(self.weight) + ids, 1.0)
-        of_each = seen.new_zeros(2, len(batch))
-        of_each[0].index_add_(0, owner, (ids == MASK).float())
-        of_each[1].index_add_(0, owner, torch.ones_like(ids, dtype=torch.float32))
-        seen[:, MASK] = of_each[0] / of_each[1].clamp(min=1)
-        return seen @ self.weight.float() + self.bias.float()
+        ids, owner = batch.ids[of_events], batch.owner[of_events]
+        hidden = ids == MASK
+        once = np.unique(owner[~hidden] * len(self.weight) + ids[~hidden])
+        size = np.maximum(np.bincount(owner, minlength=len(batch)), 1)
+        share = (np.bincount(owner, hidden, len(batch)) / size).astype(np.float32)
+        told = (*np.divmod(once, len(self.weight)), share)
+        owners, tokens, of_hidden = _on(self.weight.device, *told)
+        weight = self.weight.float()
+        start: Tensor = of_hidden * weight[MASK] + self.bias.float()
+        return start.index_add_(0, owners, weight[tokens])
 
     def _trees(self, batch: Batch) -> Tensor:
         table = count_tokens(self.column, self.counts, batch, self.width)
@@ -107,17 +110,15 @@ class Counters(nn.Module):
 
 def count_tokens(column: Tensor, counts: Tensor, batch: Batch, width: int) -> Tensor:
     """Return each sequence's columns, (N, width), of int64."""
-    ids, owner = _placed(batch.ids, batch.owner, column.device)
+    ids, owner = _on(column.device, batch.ids.astype(np.int64), batch.owner)
     flat = column.new_zeros(len(batch) * width)
     return flat.index_add_(0, owner * width + column[ids], counts[ids]).view(-1, width)
 
 
-def _placed(
-    ids: npt.NDArray[np.int32], owner: npt.NDArray[np.int64], device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Return id and sequence of each token, both (T,), on a device."""
-    parts = [torch.from_numpy(part.astype(np.int64)) for part in (ids, owner)]
-    if device.type == "cuda":
-        parts = [part.pin_memory() for part in parts]  # a GPU need not be waited for
-    placed, owned = (part.to(device, non_blocking=True) for part in parts)
-    return placed, owned
+def _on(device: torch.device, *arrays: npt.NDArray[Any]) -> Iterator[Tensor]:
+    """Give arrays as tensors on a device."""
+    for array in arrays:
+        tensor = torch.from_numpy(array)
+        if device.type == "cuda":
+            tensor = tensor.pin_memory()  # a GPU need not be waited for
+        yield tensor.to(device, non_blocking=True)
