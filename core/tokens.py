@@ -11,27 +11,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import tokenizers
-from tokenizers import models, normalizers, pre_tokenizers, trainers
 
+from core import subwords
 from core.batch import CLS, Batch
 from core.errors import BadInput
 from core.fields import OTHER, Field, Ids, fields_of, fit, relative_ids
 from core.logs.mapping import Mapping
 from core.schema import Column
-
-if TYPE_CHECKING:
-    pass
+from core.wording import percent
 
 SPECIAL: Final = ("[PAD]", "[MASK]", "[CLS]")
 KNOWN_SHARE: Final = 0.8  # below this a model does not score a log
-TEXT_VOCABULARY: Final = 1000
-TEXT_CAP: Final = 8  # sub-words of one text field of one event
 SAMPLE: Final = 200_000  # rows a field is fitted on, per partition
 
 
@@ -73,10 +69,10 @@ class Tokenizer:
         )
         fitted = []
         text_columns = [sample[field.column] for field in fields if field.kind == "text"]
-        text = _train_text(pd.concat(text_columns)) if text_columns else None
+        text = subwords.train(pd.concat(text_columns)) if text_columns else None
         for field in fields:
             if field.kind == "text" and text is not None:
-                fitted.append(Field(**{**asdict(field), "values": _text_vocabulary(text)}))
+                fitted.append(Field(**{**asdict(field), "values": subwords.vocabulary_of(text)}))
             else:
                 source = sample if field.level == "event" else sequences
                 fitted.append(fit(field, source[field.column]))
@@ -150,7 +146,7 @@ class Tokenizer:
             described = json.loads((folder / "fields.json").read_text())
             vocabulary = json.loads((folder / "vocab.json").read_text())
             text_file = folder / "text.json"
-            text = _read_text(text_file) if text_file.exists() else None
+            text = subwords.read(text_file) if text_file.exists() else None
             fields = [_field_from_json(one) for one in described]
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise BadInput(f"The tokenizer in {folder} cannot be read: {error}.") from error
@@ -183,7 +179,7 @@ class Tokenizer:
         if field.kind == "relative":
             return relative_ids(sequence, column)[:, None]
         if field.kind == "text" and self.text is not None:
-            return _encode_text(self.text, column)
+            return subwords.encode(self.text, column)
         return field.encode(column)[:, None]
 
 
@@ -200,8 +196,8 @@ def check_known(
     share = tokenizer.known_share(mapping, names, events)
     if share < KNOWN_SHARE:
         raise BadInput(
-            f"The model '{model_id}' knows only {100 * share:.0f} % of this log's tokens, at least "
-            f"{100 * KNOWN_SHARE:.0f} % are needed. Train a model on this log: without verdicts or "
+            f"The model '{model_id}' knows only {percent(share)} of this log's tokens, at least "
+            f"{percent(KNOWN_SHARE)} are needed. Train a model on this log: without verdicts or "
             "labels that pre-trains one, whose scores say how unusual a sequence is."
         )
 
@@ -246,58 +242,6 @@ def _assemble(
         place[order].astype(np.int16),
         np.concatenate([[0], np.cumsum(lengths)]),
     )
-
-
-def _train_text(column: pd.Series) -> tokenizers.Tokenizer:
-    """Learn sub-words, the same of the same texts.
-
-    The library numbers the letters that continue a word in the random order of a hash map, and
-    that number decides between equally frequent pairs (huggingface/tokenizers, issue 1794). Told
-    as special tokens they have fixed numbers; the model returned treats none of them specially.
-    """
-    texts = column.dropna().astype(str)
-    learner = _word_pieces()
-    spaced = set(learner.normalizer.normalize_str(" ".join(texts.unique())).split())
-    words = {word for run in spaced for word, _ in learner.pre_tokenizer.pre_tokenize_str(run)}
-    continuing = {letter for word in words for letter in word[1:]}
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=TEXT_VOCABULARY,
-        special_tokens=["[UNK]", *(f"##{letter}" for letter in sorted(continuing))],
-        show_progress=False,
-    )
-    learner.train_from_iterator(texts, trainer)
-    return _word_pieces(learner.get_vocab())
-
-
-def _word_pieces(vocabulary: dict[str, int] | None = None) -> tokenizers.Tokenizer:
-    text = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    text.normalizer = normalizers.BertNormalizer()
-    text.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    return text
-
-
-def _read_text(file: Path) -> tokenizers.Tokenizer:
-    try:
-        return tokenizers.Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises nothing narrower
-        raise ValueError(f"{file.name}: {error}") from error
-
-
-def _text_vocabulary(text: tokenizers.Tokenizer) -> tuple[str, ...]:
-    vocabulary: dict[str, int] = text.get_vocab()
-    return tuple(sorted(vocabulary, key=vocabulary.__getitem__))
-
-
-def _encode_text(text: tokenizers.Tokenizer, column: pd.Series) -> Ids:
-    """Return sub-word ids + 1, (rows, TEXT_CAP); 0 in front is `missing`, -1 is no token."""
-    codes, distinct = pd.factorize(column)
-    grid = np.full((len(distinct) + 1, TEXT_CAP), -1, dtype=np.int32)
-    grid[-1, 0] = 0  # code -1 picks the last row: missing
-    for row, encoding in enumerate(text.encode_batch([str(value) for value in distinct])):
-        ids = encoding.ids[:TEXT_CAP]
-        grid[row, : len(ids)] = np.asarray(ids, dtype=np.int32) + 1
-        grid[row, 0] = max(grid[row, 0], 0)  # a text without words counts as missing
-    return grid[codes]
 
 
 def _field_from_json(described: dict[str, Any]) -> Field:

@@ -16,6 +16,11 @@ def duration(seconds: float) -> str:
     return f"{round(hours / 24)} d"
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """Say a share between 0 and 1 in percent: 42 %, 42.5 %."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def counted(number: int, noun: str) -> str:
     """Say how many there are of something that is named by one plain word: 1 order, 3 searches."""
     if number == 1:

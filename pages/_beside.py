@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from core.charts import score_line
-from core.charts.look import duration
 from core.charts.side_by_side import Side, side_by_side
 from core.explain.aligning import Pair, align, alike
 from core.logs.frames import read_events
 from core.schema import Column
 from core.store.cases import Case
+from core.wording import duration
 from pages._common import CHART, home
 from pages._sitting import open_case
 from pages._words import text

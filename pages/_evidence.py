@@ -7,14 +7,14 @@ import streamlit as st
 
 from core.charts import attribution
 from core.charts.heat_map import heat_map
-from core.charts.look import duration, signed
+from core.charts.look import signed
 from core.charts.waterfall import waterfall
 from core.explain.naming import fact_words, in_words
 from core.logs.frames import actions, read_mapping
 from core.logs.mapping import extra_columns
 from core.logs.trust import low_trust
 from core.schema import Column
-from core.wording import counted
+from core.wording import counted, duration
 from pages._common import CHART, home
 from pages._timeline import Explanation, event_names
 from pages._words import text

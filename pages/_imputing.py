@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.logs.proposal import Inspection
+from core.wording import percent
 from pages._words import text
 
 WAYS = {"leave": "leave missing", "median": "the median", "item_median": "the item's median"}
@@ -29,7 +30,7 @@ def offer_imputing(
         )
         for column in lacking:
             chosen[column] = st.segmented_control(
-                f"{text(column)}, missing in {100 * shares[column]:.1f} %",
+                f"{text(column)}, missing in {percent(shares[column], 1)}",
                 ways,
                 default=inspected.mapping.impute.get(column, "leave"),
                 format_func=WAYS.__getitem__,

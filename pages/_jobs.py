@@ -5,12 +5,12 @@ from contextlib import suppress
 
 import streamlit as st
 
-from core.charts.look import duration
 from core.charts.overview import curve
 from core.errors import NotFound
 from core.store import jobs
 from core.store.home import now
 from core.store.jobs import Job
+from core.wording import duration
 from pages._common import CHART, home, number_in_url, refusals
 from pages._words import text
 

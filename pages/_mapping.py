@@ -1,4 +1,4 @@
-"""The mapping editor of Import: roles, times, sequences, kinds."""
+"""The mapping editor of Import: roles, times, kinds."""
 
 from functools import cache
 from typing import Any, get_args
@@ -7,14 +7,12 @@ from zoneinfo import available_timezones
 import pandas as pd
 import streamlit as st
 
-from core.charts.cutting import whole_sequences
 from core.logs.guessing import LIKELY, SURE
-from core.logs.lengths import summarise
-from core.logs.mapping import MOST_EVENTS, ROLES, Kind, Mapping
+from core.logs.mapping import ROLES, Kind
 from core.logs.proposal import Inspection
 from core.logs.times import format_of, leads_with_day_or_month
-from pages._common import CHART
-from pages._words import percent, text
+from core.wording import percent
+from pages._words import text
 
 ROLE_WORDS = {
     "actor": "Who acts",
@@ -26,7 +24,6 @@ ROLE_WORDS = {
     "event_id": "Id of the event",
 }
 REASON = 440  # pixels, for the longest of them
-CUTS = {"session": "by session", "gap": "by a pause", "actor": "one per actor", "window": "windows"}
 
 
 def edit_roles(place: str, first: Inspection) -> dict[str, str | None]:
@@ -53,7 +50,7 @@ def edit_roles(place: str, first: Inspection) -> dict[str, str | None]:
 def trust(confidence: float) -> str:
     """Say how far a guess can be trusted."""
     word = "sure" if confidence >= SURE else "likely" if confidence >= LIKELY else "PLEASE CHECK"
-    return f"{word}, {100 * confidence:.0f} %"
+    return f"{word}, {percent(confidence)}"
 
 
 def edit_times(place: str, first: Inspection, column: str | None) -> dict[str, Any]:
@@ -86,39 +83,6 @@ def edit_times(place: str, first: Inspection, column: str | None) -> dict[str, A
 @cache
 def _zones() -> list[str]:
     return ["UTC", *sorted(available_timezones() - {"UTC"})]
-
-
-def edit_rule(place: str, proposed: Mapping) -> dict[str, Any]:
-    """Let the analyst say how events become sequences."""
-    by_place, gap_place, most_place = st.columns([2, 1, 1], vertical_alignment="bottom")
-    rule = proposed.sequence
-    by = by_place.segmented_control(
-        "Sequences", list(CUTS), default=rule.by, format_func=CUTS.__getitem__, required=True,
-        key=f"by-{place}",
-    )  # fmt: skip
-    gap = gap_place.number_input(
-        "Pause, minutes", 1.0, value=float(rule.gap_minutes), disabled=by != "gap"
-    )
-    usual = 64 if by == "window" else 256
-    most = most_place.number_input(
-        "Longest, events", 1, MOST_EVENTS, value=rule.max_events if by == rule.by else usual
-    )
-    return {"by": by, "gap_minutes": gap, "max_events": most}
-
-
-def draw_lengths(checked: Inspection) -> None:
-    """Draw how long sequences come out, in the part of the log that was looked at."""
-    if not checked.lengths:
-        return
-    most = checked.mapping.sequence.max_events
-    found = summarise(checked.lengths, most)
-    share = f"{found.split:,} of {found.sequences:,} ({percent(found.split, found.sequences)})"
-    split = f"{share} are longer than {most:,} and are split." if found.split else "None is split."
-    st.caption(
-        f"Half of the sequences have up to {found.median:,} event{'s' * (found.median != 1)}, "
-        f"95 % up to {found.nearly_all:,}, the longest {found.longest:,}. {split}"
-    )
-    st.plotly_chart(whole_sequences(checked.lengths, most), config=CHART, key="lengths")
 
 
 def edit_kinds(place: str, inspected: pd.DataFrame, roles: dict[str, str | None]) -> dict[str, str]:

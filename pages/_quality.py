@@ -8,9 +8,9 @@ import streamlit as st
 from core.charts import quality as charts
 from core.logs.frames import read_rejected
 from core.review.exporting import to_csv
-from core.wording import duration
+from core.wording import duration, percent
 from pages._common import CHART, home
-from pages._words import percent, text
+from pages._words import text
 
 MOST_REJECTED = 200  # rows on the page; the file holds all of them
 REJECTED = {
@@ -36,7 +36,9 @@ def draw_quality(quality: dict[str, Any], key: str) -> None:
     for place, (label, number) in zip(st.columns(len(numbers)), numbers.items(), strict=True):
         place.metric(label, f"{number:,}")
     single = quality["single_event_actors"]
-    facts = [f"{single:,} actors ({percent(single, quality['actors'])}) have a single event."]
+    facts = [
+        f"{single:,} actors ({percent(single / max(quality['actors'], 1), 1)}) have a single event."
+    ]
     if quality["first_ts"] is not None:
         first, last = (str(quality[end])[:16].replace("T", " ") for end in ("first_ts", "last_ts"))
         lasted = duration((pd.Timestamp(last) - pd.Timestamp(first)).total_seconds())

@@ -6,9 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from core.charts import attribution
-from core.charts.look import duration, plain, signed
+from core.charts.look import plain, signed
 from core.charts.timeline import timeline
 from core.schema import Column
+from core.wording import duration
 from pages._common import CHART
 from pages._words import text
 from pages._working import PENDING, Work

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.charts.look import duration
 from core.charts.trainings import measured, overlay
 from core.store import trainings
+from core.wording import duration
 from pages._common import CHART, home
 from pages._words import ago
 

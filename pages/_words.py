@@ -5,10 +5,10 @@ from datetime import datetime
 
 import pandas as pd
 
-from core.charts.look import duration
 from core.schema import scheme_words
 from core.store.home import now
 from core.store.models import Model
+from core.wording import duration, percent
 
 FAIRLY_SURE = 0.5  # of what a case is most like: a guess among seven kinds would mislead
 
@@ -22,7 +22,7 @@ def most_like(scheme: str | None, share: float | None) -> str:
     """Say which kind of abuse a case is most like; nothing unless the model is fairly sure."""
     if scheme is None or pd.isna(scheme) or share is None or not share >= FAIRLY_SURE:
         return ""
-    return f"{scheme_words(scheme).lower()} ({100 * share:.0f} %)"
+    return f"{scheme_words(scheme).lower()} ({percent(share)})"
 
 
 def ago(moment: datetime | pd.Timestamp | None) -> str:
@@ -36,8 +36,3 @@ def ago(moment: datetime | pd.Timestamp | None) -> str:
 def text(words: str) -> str:
     """Return words from a log so that Markdown shows them as they are."""
     return re.sub(r"([\\`*_{}\[\]<>#$~|:])", r"\\\1", words)
-
-
-def percent(part: float, whole: float) -> str:
-    """Say a share with one decimal."""
-    return f"{100 * part / whole:.1f} %" if whole else "0 %"

@@ -15,12 +15,13 @@ from pages._common import begin, enqueue, home, refusals
 from pages._format import describe_format, edit_format
 from pages._imputing import offer_imputing, offer_masking
 from pages._jobs import job_in_url, show_running
-from pages._mapping import draw_lengths, edit_kinds, edit_roles, edit_rule, edit_times
+from pages._mapping import edit_kinds, edit_roles, edit_times
 from pages._outcome import draw_import_outcome, tried_before
 from pages._quality import draw_first_rejected, draw_quality
+from pages._sequences import draw_lengths, edit_rule
 from pages._target import choose_target
 from pages._templates import choose_template, keep_template
-from pages._uploads import keep_upload, last_change
+from pages._uploads import choose_file, last_change
 from pages._words import text
 
 PREVIEW: dict[str, Any] = {
@@ -36,25 +37,6 @@ PREVIEW: dict[str, Any] = {
 def look(path: str, changed: tuple[float, int], decided: str) -> Inspection:
     """Inspect a log; under the same mapping it is inspected once until it changes."""
     return inspect_log(path, mapping=parse_mapping(decided))
-
-
-def choose_file() -> None:
-    """Offer a drop zone and a path, then start again with the file in the URL."""
-    uploaded = st.file_uploader("Drop a log here", key="upload")
-    st.caption(
-        "One row per event: CSV, TSV, text in columns, JSON, Excel, web-server access logs or "
-        "Parquet; gzip, zstd, bzip2 and zip are fine. Up to 500 MB here; for more, put the file "
-        "on the server and name its path."
-    )
-    given = st.text_input(
-        "Or a path on the server: a file, a folder or a pattern",
-        placeholder="/data/logs/october.csv.gz",
-    )
-    path = keep_upload(uploaded) if uploaded is not None else Path(given.strip()) if given else None
-    if path is not None:
-        st.query_params["file"] = str(path)
-        st.query_params.pop("job", None)
-        st.rerun()
 
 
 begin("Import a log")

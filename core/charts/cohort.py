@@ -6,6 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from core.charts import look
+from core.wording import percent
 
 MOST_FACTS = 14
 MOST_GROUPS = len(look.SERIES)
@@ -104,8 +105,8 @@ def rates(groups: Sequence[Group], rate: str) -> go.Figure:
         mode="markers",
         marker={"size": 10, "color": [look.RISK, *[look.SERIES[0]] * (len(known) - 1)]},
         hovertext=[
-            f"{look.plain(group['group'])}: {100 * one['value']:.1f} % of {count:,} "
-            f"({100 * one['low']:.1f} to {100 * one['high']:.1f})"
+            f"{look.plain(group['group'])}: {percent(one['value'], 1)} of {count:,} "
+            f"({percent(one['low'], 1)} to {percent(one['high'], 1)})"
             for group, one, count in zip(known, found, counts, strict=True)
         ],
         hoverinfo="text",

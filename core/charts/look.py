@@ -5,8 +5,6 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from core.wording import duration as duration
-
 # Orange against purple stays apart for every common kind of colour blindness.
 ABUSE: Final = "#e08214"
 NORMAL: Final = "#8073ac"

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.charts import look
+from core.wording import duration
 
 MOST_BARS = 15
 _BAR = 22  # pixels
@@ -35,7 +36,7 @@ def events_over_time(quality: Quality) -> go.Figure:
             opacity=0.25,
             line={"width": 0},
             # The labels of several gaps would lie on each other.
-            annotation={"text": f"no event for {look.duration(gap['seconds'])}", "font_size": 12}
+            annotation={"text": f"no event for {duration(gap['seconds'])}", "font_size": 12}
             if number == 0
             else None,
             annotation_position="top left",

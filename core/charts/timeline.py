@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from core.charts import axis, look, score_line
 from core.charts.axis import Floats, Span
 from core.schema import Column
+from core.wording import duration
 
 MOST_MARKS = 2000  # more are drawn as bundles
 BUNDLES = 160
@@ -128,7 +129,7 @@ def _time_axis(figure: go.Figure, ts: pd.Series) -> Floats:
     figure.update_layout(shapes=[{**whole, "x0": x, "x1": x} for x in middles.tolist()])
     longest = np.argsort([-b.seconds for b in time.breaks], kind="stable")[:40]
     for index in axis.spaced(middles, longest, width / 10)[:MOST_NOTES]:
-        label = f"{look.duration(time.breaks[index].seconds)} later"
+        label = f"{duration(time.breaks[index].seconds)} later"
         _note(figure, middles[index], 1.0, label, yref="paper", yanchor="bottom")
     return places
 
@@ -143,7 +144,7 @@ def _bursts(seconds: Floats, places: Floats) -> list[tuple[Span, float, float, s
             found[i],
             float(places[found[i].first]),
             float(places[found[i].last]),
-            f"{found[i].last - found[i].first + 1} in {look.duration(found[i].seconds)}",
+            f"{found[i].last - found[i].first + 1} in {duration(found[i].seconds)}",
         )
         for i in kept
     ]

@@ -16,6 +16,7 @@ from core.govern.wording import (
     schemes,
 )
 from core.store.models import Model
+from core.wording import percent
 
 _TEMPLATE = Template((Path(__file__).parent / "card.md").read_text())
 _SHOWN = ("average_precision", "roc_auc", "f1", "recall_at_capacity", "brier_score")
@@ -56,7 +57,7 @@ def _evaluation(metrics: dict[str, Any]) -> str:
         return "No labels existed, so there is nothing to measure against yet."
     counted = f"{test['positives']} positive and {test['negatives']} negative held-out units"
     capacity = test["capacity"]
-    review = f"{100 * capacity:.0f} % of the units" if capacity < 1 else f"{capacity:.0f} units"
+    review = f"{percent(capacity)} of the units" if capacity < 1 else f"{capacity:.0f} units"
     return "\n\n".join(
         [
             f"Measured on {counted} ({metrics['unit']}s), with 95 % bootstrap intervals. F1 is at "

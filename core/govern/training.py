@@ -1,7 +1,5 @@
 """Training from end to end: a data set in, a registered candidate out."""
 
-import hashlib
-import json
 import platform
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from core.govern.config import TrainConfig
 from core.govern.evaluation import active_on, compare
 from core.govern.log import Log, read_log
 from core.govern.replay import Lesson, earlier, forgetting, lesson, precision_on, with_replay
+from core.govern.resuming import finetuning_file, pretraining_file
 from core.govern.schemes import judge_schemes
 from core.govern.tracking import Tracker, tracked
 from core.model.backbone import SIZES, create_encoder, load_encoder
@@ -27,7 +26,7 @@ from core.model.batching import Parts, Report
 from core.model.checkpoint import Checkpoint
 from core.model.encoder import Encoder
 from core.model.files import write_json
-from core.model.finetune import FinetuneConfig, finetune
+from core.model.finetune import finetune
 from core.model.inference import probabilities
 from core.model.metrics import stable_threshold
 from core.model.pretrain import WITHOUT_LABELS, pretrain
@@ -111,8 +110,7 @@ def fit(
         check_distinct(taught.batch, taught.bags)
     encoder.to(best_device())
     parts = log.parts(encoder.tokenizer)
-    file = home.checkpoints / _name(log, encoder, config)
-    checkpoint = Checkpoint(file if resumable else None)
+    checkpoint = Checkpoint(pretraining_file(log, encoder, config) if resumable else None)
     if parent_id is None and not encoder.classifies:
         settings = config.pretrain
         if taught is None:
@@ -162,13 +160,6 @@ def _train(
     return model
 
 
-def _name(log: Log, encoder: Encoder, config: TrainConfig) -> str:
-    """Return the name of the file that only the same training of the same data set goes on from."""
-    folder = log.home.dataset_dir(log.dataset_id)
-    told = [str(folder.stat().st_ctime_ns), encoder.tokenizer.digest, json.dumps(asdict(config))]
-    return f"{log.dataset_id}-{hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:16]}.pt"
-
-
 def _learn(
     home: Home,
     log: Log,
@@ -186,9 +177,8 @@ def _learn(
     settings = config.finetune
     if parent_id is not None:
         settings = replace(settings, learning_rate=settings.learning_rate * CONTINUED)
-    name = f"{log.dataset_id}-{_digest(encoder, learned, settings, config.seed)}.pt"
-    resumable = fitted.checkpoints[0].file is not None
-    checkpoint = Checkpoint(home.checkpoints / name if resumable else None)
+    file = finetuning_file(log, encoder, learned, settings, config.seed)
+    checkpoint = Checkpoint(file if fitted.checkpoints[0].file is not None else None)
     finetune(
         encoder,
         learned.batch,
@@ -202,18 +192,6 @@ def _learn(
     replayed = forgetting(before, [precision_on(encoder, one) for one in old], old)
     checkpoints = (*fitted.checkpoints, checkpoint)
     return replace(fitted, encoder=encoder, replayed=replayed, checkpoints=checkpoints)
-
-
-def _digest(encoder: Encoder, learned: Lesson, settings: FinetuneConfig, seed: int) -> str:
-    """Return what tells fine-tunings apart: only the same one goes on from a checkpoint."""
-    digest = hashlib.sha256(json.dumps([asdict(settings), seed]).encode())
-    for weight in encoder.state_dict().values():
-        digest.update(weight.cpu().numpy().tobytes())
-    batch, bags = learned.batch, learned.bags
-    told = (batch.ids, batch.event, batch.offsets, bags.rows, bags.offsets, bags.label)
-    for part in (*told, bags.split.astype(str), bags.scheme.astype(str), learned.confidence):
-        digest.update(np.ascontiguousarray(part).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _lessons(

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from core.model.units import MIN_LABELS
 from core.schema import DEFAULT_ACTION, OTHER_SCHEME, scheme_words
+from core.wording import percent
 
 METRICS: Final = {
     "average_precision": "Average precision",
@@ -63,7 +64,7 @@ def early(found: dict[str, Any] | None) -> str | None:
     before, seen = found["events_before_end"], found["share_seen"]
     return (
         f"{said}, the median one {before['value']:.0f} events before its end "
-        f"({before['low']:.0f} to {before['high']:.0f}), after {100 * seen['value']:.0f} % of its "
+        f"({before['low']:.0f} to {before['high']:.0f}), after {percent(seen['value'])} of its "
         "events."
     )
 
@@ -159,7 +160,7 @@ def _weakest(name: str, found: dict[str, Any], harmless: str) -> str:
     moved = f"{found['mean']:.3f} on average, {found['p95']:.3f} or more for one in twenty"
     if not flipped["value"]:
         return f"No small change flips a decision; {does} moves scores most: by {moved}."
-    share, low, high = (f"{100 * flipped[name]:.1f} %" for name in ("value", "low", "high"))
+    share, low, high = (percent(flipped[name], 1) for name in ("value", "low", "high"))
     share = f"{share} of decisions ({low} to {high})"
     return f"Weakest against {does}: it flips {share} and moves scores by {moved}."
 
@@ -169,10 +170,10 @@ def _hiding(report: dict[str, Any]) -> Iterator[str]:
         return
     before = report["recall"]["value"]
     left = [
-        f"{100 * one['recall']['value']:.0f} % at {100 * one['share']:.0f} %"
+        f"{percent(one['recall']['value'])} at {percent(one['share'])}"
         for one in report["camouflage"]
     ]
     yield (
-        f"Of abuse, {100 * before:.0f} % is found. With normal events mixed in, as a share of the "
+        f"Of abuse, {percent(before)} is found. With normal events mixed in, as a share of the "
         f"sequence: {', '.join(left)}."
     )

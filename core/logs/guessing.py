@@ -9,6 +9,7 @@ import duckdb
 from core.logs.engine import quoted
 from core.logs.profiling import Profile
 from core.logs.vocabulary import CODES, DESCRIPTIONS, ENTITIES, LABELS, PERSONAL, words_of
+from core.wording import percent
 
 # How far a guess can be trusted: below LIKELY somebody should look.
 SURE: Final = 0.95  # name and content agree, or the content leaves no doubt
@@ -37,7 +38,7 @@ def guess_kinds(con: duckdb.DuckDBPyConnection, profiles: list[Profile]) -> dict
     for profile in late:
         guesses[profile.name] = Guess(
             "ignore",
-            f"a time that only {100 * (1 - profile.missing):.1f} % of rows have: looks like an "
+            f"a time that only {percent(1 - profile.missing, 1)} of rows have: looks like an "
             "outcome",
             LIKELY,
         )

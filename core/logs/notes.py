@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from core.wording import percent
+
 MOST: Final = 8
 _MUCH = 0.2  # share of rows or events from which a fact is worth a note
 _BLANK = 0.5  # share of missing values from which a column is hardly there
@@ -26,8 +28,9 @@ def _count(number: int, noun: str) -> str:
 
 def _of(number: int, whole: int) -> str:
     """Say a count beside its share: 94,674 of 222,579 (42.5 %)."""
-    share = 100 * number / whole
-    return f"{number:,} of {whole:,} ({'under 0.1' if 0 < share < 0.1 else f'{share:.1f}'} %)"
+    share = number / whole
+    said = "under 0.1 %" if 0 < share < 0.001 else percent(share, 1)
+    return f"{number:,} of {whole:,} ({said})"
 
 
 def _lasting(seconds: float) -> str:
@@ -147,7 +150,7 @@ def _missing(quality: Quality) -> str | None:
     )
     if not blank:
         return None
-    said = [f"{column} ({100 * share:.0f} %)" for column, share in blank[:3]]
+    said = [f"{column} ({percent(share)})" for column, share in blank[:3]]
     more = f" and {_count(len(blank) - 3, 'more column')}" if len(blank) > 3 else ""
     return f"Missing in most events: {', '.join(said)}{more}."
 
@@ -187,12 +190,12 @@ def _heaviest(quality: Quality) -> str | None:
     first = quality["heaviest_actors"][0]
     if first["share"] <= _HEAVY or quality["actors"] < 1 / _HEAVY:
         return None
-    return f"One actor, {first['actor_id']}, has {100 * first['share']:.0f} % of all events."
+    return f"One actor, {first['actor_id']}, has {percent(first['share'])} of all events."
 
 
 def _folded(quality: Quality) -> str | None:
     folded = [
-        f"{column} ({100 * told['other_share']:.0f} % of events)"
+        f"{column} ({percent(told['other_share'])} of events)"
         for column, told in quality["vocabulary"].items()
         if (told["other_share"] or 0) > _MUCH
     ]
@@ -205,7 +208,7 @@ def _split(quality: Quality) -> str | None:
     if quality["split_share"] <= _MUCH / 4:
         return None
     return (
-        f"{100 * quality['split_share']:.0f} % of the sequences reach the longest length allowed: "
+        f"{percent(quality['split_share'])} of the sequences reach the longest length allowed: "
         "what is longer continues in another sequence."
     )
 

@@ -20,6 +20,7 @@ from core.logs.vocabulary import (
     TIMES,
     words_of,
 )
+from core.wording import percent
 
 _GROWS: Final = 0.95  # share of times not before the one above, in a log written as it happened
 
@@ -80,7 +81,7 @@ def _find_time(free: list[Profile], named: bool) -> _Found | None:
     best = max(candidates, key=lambda p: (worth[p.name], -_rank(p)))
     growing = " that grow with the rows" if _grows(best, most) else ""
     called = f"named like '{_time_word(best)}'" if _is_called_a_time(best) else "no name says when"
-    reason = f"{called}, and {100 * best.timed:.0f} % of its values are times{growing}"
+    reason = f"{called}, and {percent(best.timed)} of its values are times{growing}"
     rivals = [p.name for p in candidates if p is not best and worth[p.name] == worth[best.name]]
     if rivals:
         return _Found(best, f"{reason}; '{rivals[0]}' would do as well", UNSURE)

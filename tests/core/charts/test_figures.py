@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from core.charts import attribution, look, overview, robustness
+from core.wording import duration
 
 
 @pytest.mark.parametrize(
@@ -10,7 +11,7 @@ from core.charts import attribution, look, overview, robustness
     [(0.2, "under 1 s"), (45, "45 s"), (180, "3 min"), (7800, "2 h 10 min"), (432000, "5 d")],
 )
 def test_durations_are_said_in_plain_words(seconds, words):
-    assert look.duration(seconds) == words
+    assert duration(seconds) == words
 
 
 def test_bars_of_tokens_add_up_to_the_whole():
