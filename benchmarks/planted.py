@@ -25,7 +25,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.learning import SHARED, run
+from benchmarks.learning import SHARED, run, show_parts
 from core.explain.shapley import attribute
 from core.govern.evaluation import baselines_of
 from core.govern.log import read_log
@@ -133,23 +133,17 @@ def measure(folder: Path, name: str, seed: int, explained: int) -> None:
     actors = log.sequences[Column.ACTOR].to_numpy()[test.first]
     batch = log.encode(scorer.encoder.tokenizer, test.rows)
     score = scorer.predict_proba(batch)[:, POSITIVE]
-    counters, scorer.encoder.counters = scorer.encoder.counters, None
-    alone = scorer.predict_proba(batch)[:, POSITIVE]
-    scorer.encoder.counters = counters
     rivals = {rival: one.score for rival, one in baselines_of(log).items()}
     schemes = sorted(set(test.scheme[test.label == 1]))
     for scheme in [*schemes, "all"]:
         ours = of_scheme(scheme, test, actors, test.maximum(score))
         theirs = {name: of_scheme(scheme, test, actors, one) for name, one in rivals.items()}
         best = sorted(theirs, key=lambda name: -theirs[name].report[METRIC]["value"])[:SHOWN]
-        transformer = of_scheme(scheme, test, actors, test.maximum(alone))
-        print(
-            f"{scheme} ({ours.report['positives']}): model {interval(ours.report[METRIC])}, its "
-            f"transformer alone {interval(transformer.report[METRIC])}"
-        )
+        print(f"{scheme} ({ours.report['positives']}): model {interval(ours.report[METRIC])}")
         for rival in best:
             ahead = interval(difference(ours, theirs[rival])[METRIC])
             print(f"  {rival:<28}{interval(theirs[rival].report[METRIC])}, model ahead by {ahead}")
+    show_parts(home, trained, dataset)
     with home.engine.connect() as con:
         threshold = models.threshold(con, trained)
     areas = defaultdict(list)

@@ -18,7 +18,7 @@ from core.logs.facts import OWN, entity_columns, event_facts, helpers, numeric_c
 from core.logs.frames import to_frame
 from core.logs.mapping import Mapping
 from core.logs.ordering import Step, steps_of
-from core.logs.profiles import profile_facts
+from core.logs.profiles import profile_facts, with_hours
 from core.logs.sequencing import Part, parts_of
 from core.schema import Column
 
@@ -138,7 +138,8 @@ def profile_query(mapping: Mapping, actions: Sequence[str], source: str) -> str:
     """Return the query of the profile facts of scope `sequence` of the sequences in `source`."""
     facts = [fact for fact in profile_facts(mapping, actions) if fact.scope == "sequence"]
     cells = ", ".join(f"CAST({fact.sql} AS DOUBLE) AS {quoted(fact.name)}" for fact in facts)
-    return f"SELECT sequence_id, {cells} FROM {source} GROUP BY sequence_id"
+    events = with_hours(mapping, source, "sequence_id")
+    return f"SELECT sequence_id, {cells} FROM {events} GROUP BY sequence_id"
 
 
 def naive(times: "pd.Series[Any]") -> "pd.Series[Any]":

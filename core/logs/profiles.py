@@ -37,6 +37,31 @@ def profile_facts(mapping: Mapping, actions: Sequence[str]) -> list[Fact]:
     return [fact for fact in facts if not about_others & set(re.findall(r"\w+", fact.sql))]
 
 
+def with_hours(mapping: Mapping, events: str, sequence: str) -> str:
+    """Return SQL of `events` with what the facts of an hour need: see `_entity_profile`.
+
+    An hour begins with an event, as in the rule that marketplaces have for fake orders (orders by
+    distinct buyers of an hour, Shopee Code League 2020), and ends with its sequence, the column of
+    which is `sequence`. One that ends with an event has in front what came before a burst.
+    """
+    entities = entity_columns(mapping) if mapping.roles.time else []
+    if not entities:
+        return events
+    cells = ", ".join(
+        f"""count({name}) OVER "@hour" / nullif(count(DISTINCT {name}) OVER "@hour", 0)
+        AS {_of_hour(entity)}"""
+        for entity in entities
+        for name in [quoted(entity)]
+    )
+    return f"""(SELECT *, {cells} FROM {events} WINDOW "@hour" AS (
+        PARTITION BY {sequence} ORDER BY ts
+        RANGE BETWEEN CURRENT ROW AND INTERVAL 1 HOUR FOLLOWING))"""
+
+
+def _of_hour(entity: str) -> str:
+    return quoted(f"@{entity}_hour")
+
+
 def action_names(actions: Sequence[str]) -> dict[str, str]:
     """Return the names of the facts that count actions: action -> name."""
     names: dict[str, str] = {}
@@ -154,7 +179,7 @@ def _entity_profile(name: str, timed: bool) -> list[Fact]:
     ]  # fmt: skip
     if timed:
         facts.append(
-            _of_sequence(f"{name}_top_ratio_1h", f"max({quoted(f'{name}_ratio_1h')})", "ratio",
+            _of_sequence(f"{name}_top_ratio_1h", f"max({_of_hour(name)})", "ratio",
                          f"up to {{value}} events per {noun} within an hour")
         )  # fmt: skip
     return facts

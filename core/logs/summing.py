@@ -8,7 +8,7 @@ from core.logs.companions import companion_facts
 from core.logs.engine import quoted
 from core.logs.fact import numeric_columns
 from core.logs.mapping import Mapping
-from core.logs.profiles import PATTERN, profile_facts
+from core.logs.profiles import PATTERN, profile_facts, with_hours
 from core.logs.sequencing import Part
 from core.schema import Column, Trust
 
@@ -44,6 +44,7 @@ def summarise_part(
     later = {"pattern_count", *(fact.name for fact in companion_facts(mapping))}
     facts = [fact for fact in profile_facts(mapping, actions) if fact.name not in later]
     cells = [f"CAST({fact.sql} AS DOUBLE) AS {quoted(fact.name)}" for fact in facts]
+    source = with_hours(mapping, "events", '"@sequence"')
     cells += [f"count(*) FILTER ({mark})::INTEGER AS {name}" for name, mark in doubts.items()]
     con.execute(
         f"""CREATE OR REPLACE TABLE profiles_{part.number} AS
@@ -52,7 +53,7 @@ def summarise_part(
         FROM (SELECT "@sequence", {_SESSION} AS session_id, min(ts) AS first_ts,
                 max(ts) AS last_ts, sum(amount) AS amount, coalesce({PATTERN}, 0) AS "@pattern",
                 {", ".join(cells)}
-            FROM events LEFT JOIN late USING ("row") LEFT JOIN repeats USING ("row")
+            FROM {source} LEFT JOIN late USING ("row") LEFT JOIN repeats USING ("row")
                 LEFT JOIN (SELECT DISTINCT "row" FROM filled) AS filled USING ("row")
             GROUP BY "@sequence") AS profile JOIN pieces USING ("@sequence")"""
     )

@@ -397,7 +397,7 @@ def test_a_real_log_is_imported_whole(
     if name.startswith("shopee"):
         heaviest = dataset.quality["heaviest_actors"][0]["events"]
         busiest = read_sequences(home, dataset.id)["userid_top_ratio_1h"]
-        assert (heaviest, int((busiest >= 3).sum())) == (11_703, 264)
+        assert (heaviest, int((busiest >= 3).sum())) == (11_703, 276)
 
 
 @pytest.mark.realdata
