@@ -177,10 +177,11 @@ def fit(field: Field, column: pd.Series) -> Field:
         counts = column.value_counts()
         # A value that reads like a token of its own kind would make two tokens one.
         counts = counts[~counts.index.isin(["missing", "other"])]
-        frequent = counts[counts >= MIN_COUNT[field.kind]].head(MAX_VALUES[field.kind])
+        frequent = counts[counts >= MIN_COUNT[field.kind]]
         # Ties of counts would otherwise depend on the order of the log.
         order = sorted(frequent.items(), key=lambda pair: (-pair[1], str(pair[0])))
-        return replace(field, values=tuple(str(value) for value, _ in order))
+        most = MAX_VALUES[field.kind]
+        return replace(field, values=tuple(str(value) for value, _ in order[:most]))
     if field.kind == "number":
         return _fit_number(field, column)
     return replace(field, edges=tuple(_EDGES.get(field.kind, ())))

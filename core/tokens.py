@@ -28,7 +28,6 @@ from core.wording import percent
 
 SPECIAL: Final = ("[PAD]", "[MASK]", "[CLS]")
 KNOWN_SHARE: Final = 0.8  # below this a model does not score a log
-SAMPLE: Final = 200_000  # rows a field is fitted on, per partition
 
 
 class Tokenizer:
@@ -61,12 +60,7 @@ class Tokenizer:
         """Learn the tokens of a log from its events (frame by frame) and its sequences."""
         fields = fields_of(mapping, actions)
         columns = list({field.column for field in fields if field.level == "event"})
-        sample = pd.concat(
-            [
-                frame[columns].sample(min(len(frame), SAMPLE), random_state=0).sort_index()
-                for frame in partitions
-            ]
-        )
+        sample = pd.concat([frame[columns].sort_index() for frame in partitions])
         fitted = []
         text_columns = [sample[field.column] for field in fields if field.kind == "text"]
         text = subwords.train(pd.concat(text_columns)) if text_columns else None

@@ -57,8 +57,10 @@ def draw_scenarios(case: Case, sequence_id: str, bench: Bench, key: str) -> None
                 "Save scenario", icon=":material/save:", on_click=_on_save,
                 args=(case, sequence_id, bench, key),
             )  # fmt: skip
-    elif st.query_params.get("scenario"):
-        st.caption("The address of this page opens the scenario for a colleague.")
+    elif wanted := st.query_params.get("scenario"):
+        # Not the whole address: it names the analyst, and a colleague would sign with that name.
+        st.caption("For a colleague:")
+        st.code(f"{st.context.url or ''}?case={case.id}&scenario={wanted}", language=None)
 
 
 def _on_save(case: Case, sequence_id: str, bench: Bench, key: str) -> None:

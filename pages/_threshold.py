@@ -15,7 +15,8 @@ from pages._common import CHART, analyst, home, refusals
 def actor_view(run_id: str, dataset_id: str) -> tuple[pd.Series, float | None]:
     """Return the score of each actor and the days the log covers."""
     by_actor = policy.actor_scores(read_scores(home(), run_id))
-    return by_actor, policy.days_covered(read_sequences(home(), dataset_id))
+    times = read_sequences(home(), dataset_id, columns=["first_ts", "last_ts"])
+    return by_actor, policy.days_covered(times)
 
 
 @st.fragment

@@ -34,8 +34,7 @@ from pages._working import draw_state, look
 @st.cache_data(max_entries=8, show_spinner=False)
 def sequences_of(run_id: str, dataset_id: str, actor_id: str, held: int) -> pd.DataFrame:
     """Return an actor's sequences with their scores; `held`: how many events the data set has."""
-    sequences = read_sequences(home(), dataset_id)
-    theirs = sequences[sequences["actor_id"] == actor_id]
+    theirs = read_sequences(home(), dataset_id, actors=[actor_id])
     return theirs.merge(read_scores(home(), run_id), on=["sequence_id", "actor_id"])
 
 

@@ -22,9 +22,8 @@ def draw_pictures(dataset: Dataset) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Length of sequences**")
-        st.plotly_chart(
-            lengths(read_sequences(home(), dataset.id)["events"].tolist()), config=CHART
-        )
+        counts = read_sequences(home(), dataset.id, columns=["events"])["events"]
+        st.plotly_chart(lengths(counts.tolist()), config=CHART)
     with right:
         st.markdown("**Actions over time**")
         counted = count_actions(home(), dataset.id)

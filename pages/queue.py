@@ -1,5 +1,8 @@
 """Queue: which case next."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -9,7 +12,7 @@ from core.store import cases, explanations, models, queues, runs
 from pages._asking import draw_asking
 from pages._benefit import draw_benefit
 from pages._blind import draw_switch
-from pages._common import begin, choose_dataset, home, refusals
+from pages._common import begin, choose_dataset, home
 from pages._jobs import show_running
 from pages._sitting import open_case
 from pages._threshold import draw_the_line
@@ -32,6 +35,7 @@ COLUMNS = {
     "decision": st.column_config.TextColumn("decision", width=85),
     "analyst": st.column_config.TextColumn("by", width=85),
 }
+WORDS = {"csv": "CSV", "parquet": "Parquet"}
 TELLING = ("score", "likely", "reasons")  # what is not known before the first impression
 
 
@@ -45,6 +49,11 @@ def reasons_of(queue: pd.DataFrame) -> list[str]:
             towards = [reason["text"].split("; ")[0] for reason in known if reason["value"] > 0]
             found.append(" · ".join(towards[:2]))
     return found + [""] * (len(queue) - len(found))
+
+
+def exported(read: Callable[[], pd.DataFrame], write: Callable[[pd.DataFrame], bytes]) -> bytes:
+    """Return the content of a file."""
+    return write(read())
 
 
 begin("Queue")
@@ -118,13 +127,16 @@ else:
         open_case(int(queue["id"][picked.selection.rows[0]]))
 
 draw_benefit(dataset.id)
-with st.expander("Export"), refusals():
-    for name, frame in {
-        "verdicts": exporting.verdicts_of(home(), dataset.id),
-        "scores": exporting.scores_of(home(), dataset.id, run.id),
-    }.items():
+with st.expander("Export"):
+    reads = {
+        "verdicts": partial(exporting.verdicts_of, home(), dataset.id),
+        "scores": partial(exporting.scores_of, home(), dataset.id, run.id),
+    }
+    for name, read in reads.items():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{len(frame):,} {name}", width=160)
-            file = f"{dataset.id}-{name}"
-            st.download_button("CSV", exporting.to_csv(frame), f"{file}.csv", "text/csv")
-            st.download_button("Parquet", exporting.to_parquet(frame), f"{file}.parquet")
+            st.markdown(name.capitalize(), width=160)
+            for ending, write in {"csv": exporting.to_csv, "parquet": exporting.to_parquet}.items():
+                # Once it is clicked: to write all scores at every look at the page would be slow.
+                content = partial(exported, read, write)
+                file = f"{dataset.id}-{name}.{ending}"
+                st.download_button(WORDS[ending], content, file, key=file)

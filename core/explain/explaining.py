@@ -171,8 +171,7 @@ def read_each(
     BadInput
         If the model does not know the log.
     """
-    sequences = read_sequences(home, dataset_id)
-    some = sequences[sequences[Column.SEQUENCE].isin(sequence_ids)]
+    some = read_sequences(home, dataset_id, sequences=sequence_ids)
     rows = {one: row for row, one in enumerate(some[Column.SEQUENCE])}
     for one in sequence_ids:
         if one not in rows:

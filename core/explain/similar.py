@@ -67,8 +67,7 @@ def embed_sequences(home: Home, scorer: Scorer, run: Run, wanted: Sequence[str])
 
 
 def _embed(home: Home, scorer: Scorer, dataset_id: str, wanted: list[str]) -> pd.DataFrame:
-    sequences = read_sequences(home, dataset_id)
-    rows = sequences[sequences[Column.SEQUENCE].isin(wanted)]
+    rows = read_sequences(home, dataset_id, sequences=wanted)
     events = read_events(home, dataset_id, sequences=wanted)
     vectors = scorer.embed(scorer.encoder.tokenizer.encode(events, rows))
     return pd.DataFrame(

@@ -61,8 +61,7 @@ class Experiment:
         BadInput
             If the model does not know the log.
         """
-        sequences = read_sequences(home, dataset_id)
-        one = sequences[sequences[Column.SEQUENCE] == sequence_id].reset_index(drop=True)
+        one = read_sequences(home, dataset_id, sequences=[sequence_id])
         if one.empty:
             raise NotFound(f"The data set '{dataset_id}' has no sequence '{sequence_id}'.")
         events = read_events(home, dataset_id, actors=[one[Column.ACTOR].iloc[0]])

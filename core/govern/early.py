@@ -76,10 +76,10 @@ def _highest(bags: Bags, scored: Floats, index: int) -> int:
 
 def _prefixes(log: Log, rows: npt.NDArray[np.int64]) -> pd.DataFrame:
     """Return the events of every prefix, each a sequence of its own; ``row_of`` is whose it is."""
-    stops = np.cumsum(log.sequences[Column.EVENTS].to_numpy())
+    events = log.events(rows)
     found = []
     for row in rows:
-        whole = log.events.iloc[stops[row] - log.sequences[Column.EVENTS].iloc[row] : stops[row]]
+        whole = events[events[Column.SEQUENCE] == log.sequences[Column.SEQUENCE].iloc[row]]
         found.append(prefixes(whole, spread(len(whole), PREFIXES)).assign(row_of=row))
     return pd.concat(found, ignore_index=True)
 

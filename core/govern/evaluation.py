@@ -114,7 +114,8 @@ def baselines_of(log: Log, split: str = "test") -> dict[str, Baseline]:
         *numeric_columns(log.mapping),
         *(name for name, kind in extras.items() if kind == "categorical"),
     ]
-    return baselines(log.sequences, log.events, log.bags, split=split, words=words, symbols=symbols)
+    events = log.events(columns=symbols)
+    return baselines(log.sequences, events, log.bags, split=split, words=words, symbols=symbols)
 
 
 def judged(

@@ -1,8 +1,8 @@
 """A data set as training and evaluation see it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -39,10 +39,14 @@ class Log:
     content: Hashes  # of each sequence, (S,); empty without verdicts and labels
     confidence: npt.NDArray[np.float64]  # of each sequence's verdict; 1 without one
 
-    @cached_property
-    def events(self) -> pd.DataFrame:
-        """All events, in the order of `sequences`: what the baselines of a labelled log see."""
-        return read_events(self.home, self.dataset_id)
+    def events(
+        self,
+        rows: npt.NDArray[np.int64] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Return the events of the sequences `rows` (default: all), in the log's order."""
+        ids = None if rows is None else self.sequences[Column.SEQUENCE].iloc[rows].tolist()
+        return read_events(self.home, self.dataset_id, sequences=ids, columns=columns)
 
     def fit_tokenizer(self) -> Tokenizer:
         """Learn the tokens of this log, from a sample of a large one."""

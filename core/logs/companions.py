@@ -63,7 +63,8 @@ def find_companions(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
         visited AS (SELECT visits.*, coalesce(companions, 0) AS companions
             FROM visits LEFT JOIN own USING (actor)),
         company AS (SELECT item, sum(companions) AS total FROM visited GROUP BY item),
-        met AS (SELECT actor, avg((total - companions) / (actors - 1)) AS companions_of_others
+        met AS (SELECT actor, -- rounded: threads add in any order
+                round(avg((total - companions) / (actors - 1)), 6) AS companions_of_others
             FROM visited JOIN company USING (item) GROUP BY actor)
         FROM met LEFT JOIN own USING (actor) LEFT JOIN circle USING (actor)"""
     )

@@ -37,6 +37,8 @@ def read_sequences(
     home: Home,
     dataset_id: str,
     *,
+    sequences: Sequence[str] | None = None,
+    actors: Sequence[str] | None = None,
     partition: int | None = None,
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
@@ -44,13 +46,17 @@ def read_sequences(
 
     Parameters
     ----------
-    partition, columns
-        Only these; by default all.
+    sequences, actors, partition, columns
+        Only these, all conditions together; by default all.
     """
     path = _folder(home, dataset_id) / "sequences.parquet"
     cells = "*" if columns is None else ", ".join(map(quoted, columns))
+    given = _given(sequences, actors)
     wanted = "true" if partition is None else f"{quoted(Column.PARTITION)} = {partition}"
-    return _query(f"SELECT {cells} FROM read_parquet({file_literal(path)}) WHERE {wanted}")
+    source = f"read_parquet({file_literal(path)})"
+    return _query(
+        f"SELECT {cells} FROM {source} WHERE {wanted} AND {_among(given)}", list(given.values())
+    )
 
 
 def drop_recut(home: Home, dataset_id: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -72,13 +78,14 @@ def read_events(
     sequences: Sequence[str] | None = None,
     actors: Sequence[str] | None = None,
     partition: int | None = None,
+    columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Return events with their facts, by sequence (as in `read_sequences`) and position.
 
     Parameters
     ----------
-    sequences, actors, partition
-        Only these; all conditions hold together.
+    sequences, actors, partition, columns
+        Only these, all conditions together; by default all.
 
     Raises
     ------
@@ -90,14 +97,15 @@ def read_events(
         if not 0 <= partition < len(parts):
             raise NotFound(f"'{dataset_id}' has the parts 0 to {len(parts) - 1}, not {partition}.")
         parts = [parts[partition]]
-    wanted = {Column.SEQUENCE: sequences, Column.ACTOR: actors}
-    given = {column: list(values) for column, values in wanted.items() if values is not None}
+    given = _given(sequences, actors)
     if given and partition is None:
         parts = _parts_with(home, dataset_id, parts, given)
     files = ", ".join(file_literal(part) for part in parts)
+    every = '* EXCLUDE ("@file", file_row_number)'
+    cells = every if columns is None else ", ".join(map(quoted, columns))
     try:
         return _query(
-            f"""SELECT * EXCLUDE ("@file", file_row_number)
+            f"""SELECT {cells}
             FROM read_parquet([{files}], filename = '@file', file_row_number = true)
             WHERE {_among(given)} ORDER BY "@file", file_row_number""",
             list(given.values()),
@@ -159,6 +167,11 @@ def _parts_with(
         list(given.values()),
     )
     return [parts[number] for number in found[Column.PARTITION]] or parts[:1]
+
+
+def _given(sequences: Sequence[str] | None, actors: Sequence[str] | None) -> dict[str, list[str]]:
+    wanted = {Column.SEQUENCE: sequences, Column.ACTOR: actors}
+    return {column: list(values) for column, values in wanted.items() if values is not None}
 
 
 def _among(given: dict[str, list[str]]) -> str:

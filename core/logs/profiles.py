@@ -179,7 +179,7 @@ def _entity_profile(name: str, timed: bool) -> list[Fact]:
     ]  # fmt: skip
     if timed:
         facts.append(
-            _of_sequence(f"{name}_top_ratio_1h", f"max({_of_hour(name)})", "ratio",
+            _of_sequence(f"{name}_top_hour_ratio", f"max({_of_hour(name)})", "ratio",
                          f"up to {{value}} events per {noun} within an hour")
         )  # fmt: skip
     return facts

@@ -9,6 +9,7 @@ scikit-learn. These are the tokens that the transformer reads, so that hiding, e
 editing them counts in all three.
 """
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -64,14 +65,17 @@ class Counters(nn.Module):
         of_events = batch.event > 0
         ids, owner = batch.ids[of_events], batch.owner[of_events]
         hidden = ids == MASK
-        once = np.unique(owner[~hidden] * len(self.weight) + ids[~hidden])
+        owners, once = np.divmod(
+            np.unique(owner[~hidden] * len(self.weight) + ids[~hidden]), len(self.weight)
+        )
+        starts = np.searchsorted(owners, np.arange(len(batch)))
         size = np.maximum(np.bincount(owner, minlength=len(batch)), 1)
         share = (np.bincount(owner, hidden, len(batch)) / size).astype(np.float32)
-        told = (*np.divmod(once, len(self.weight)), share)
-        owners, tokens, of_hidden = _on(self.weight.device, *told)
+        tokens, bags, of_hidden = _on(self.weight.device, once, starts, share)
         weight = self.weight.float()
-        start: Tensor = of_hidden * weight[MASK] + self.bias.float()
-        return start.index_add_(0, owners, weight[tokens])
+        # In bags: a GPU would add into one place in any order.
+        held: Tensor = nn.functional.embedding_bag(tokens, weight[:, None], bags, mode="sum")
+        return held[:, 0] + of_hidden * weight[MASK] + self.bias.float()
 
     def _trees(self, batch: Batch) -> Tensor:
         table = count_tokens(self.column, self.counts, batch, self.width)
@@ -83,21 +87,27 @@ class Counters(nn.Module):
             node = torch.where(goes_left, self.left.take(node), self.right.take(node))
         return self.value.take(node).float().sum(1) + self.base.float()
 
-    def save(self, folder: Path) -> None:
-        """Write ``counters.safetensors``."""
+    def save(self, folder: Path) -> str:
+        """Write ``counters.safetensors``; return the file's digest, which `load` asks for."""
         save_file(self.state_dict(), folder / FILE)
+        return _digest(folder / FILE)
 
     @classmethod
-    def load(cls, folder: Path, tokenizer: Tokenizer) -> "Counters | None":
+    def load(cls, folder: Path, tokenizer: Tokenizer, digest: str | None) -> "Counters | None":
         """Read what `save` wrote; None where nothing was.
 
         Raises
         ------
         BadInput
-            If it is damaged, or made with another vocabulary.
+            If it is missing, damaged, of another model or made with another vocabulary.
         """
-        if not (folder / FILE).exists():
+        if digest is None and not (folder / FILE).exists():
             return None
+        try:
+            if digest not in (None, _digest(folder / FILE)):
+                raise BadInput(f"{folder / FILE} is damaged, or of another model.")
+        except OSError as error:
+            raise BadInput(f"{folder / FILE} is missing: {error}.") from error
         try:
             read = cls(**load_file(folder / FILE))
         except (OSError, KeyError, TypeError, SafetensorError) as error:
@@ -113,6 +123,10 @@ def count_tokens(column: Tensor, counts: Tensor, batch: Batch, width: int) -> Te
     ids, owner = _on(column.device, batch.ids.astype(np.int64), batch.owner)
     flat = column.new_zeros(len(batch) * width)
     return flat.index_add_(0, owner * width + column[ids], counts[ids]).view(-1, width)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def _on(device: torch.device, *arrays: npt.NDArray[Any]) -> Iterator[Tensor]:

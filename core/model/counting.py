@@ -1,5 +1,7 @@
 """Fitting what judges beside a fine-tuned transformer, see `core.model.counters`."""
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -10,7 +12,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from core.batch import MASK, Batch, joined
+from core.batch import MASK, Batch
 from core.model.augment import hide
 from core.model.counters import DEPTH, Counters, count_tokens
 from core.model.encoder import Encoder
@@ -49,7 +51,7 @@ def fit_counters(encoder: Encoder, batch: Batch, bags: Bags, sure: Weights, seed
     shown, label = batch.take(bags.rows[places]), abuse[places]
     weight = stands_for * sure[bags.rows[places]]
     blank = shown.hidden(shown.field > 0)  # of which nobody can tell
-    copies = joined([shown, *(hide(shown, rng) for _ in range(COPIES)), blank])
+    copies = chain([shown], (hide(shown, rng) for _ in range(COPIES)), [blank])
     again = 2 + COPIES
     counters = Counters(
         **linear(encoder.tokenizer, shown, label, weight),
@@ -91,21 +93,28 @@ def linear(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -
     return {"weight": torch.from_numpy(weights).float(), "bias": torch.tensor(bias)}
 
 
-def grow(tokenizer: Tokenizer, batch: Batch, label: Labels, weight: Weights) -> dict[str, Tensor]:
+def grow(
+    tokenizer: Tokenizer, batches: Iterable[Batch], label: Labels, weight: Weights
+) -> dict[str, Tensor]:
     """Return the parts of `Counters` that are trees.
 
     They tell sequences labelled 1 from those labelled 0.
 
     Parameters
     ----------
+    batches
+        Sequences; one batch is held at a time.
     label, weight
-        Of each sequence, (N,), and how much it counts. Both labels must occur.
+        Of each sequence of all batches, (N,), and how much it counts. Both labels must occur.
     """
     column, counts = _columns(tokenizer)
     width = int(column.max()) + 1
-    pieces = np.array_split(np.arange(len(batch)), -(-len(batch) // PIECE))
     table = torch.cat(
-        [count_tokens(column, counts, batch.take(rows), width)[:, :-1].float() for rows in pieces]
+        [
+            count_tokens(column, counts, batch.take(rows), width)[:, :-1].float()
+            for batch in batches
+            for rows in np.array_split(np.arange(len(batch)), -(-len(batch) // PIECE))
+        ]
     )
     model = GradientBoostingClassifier(
         n_estimators=NUMBER, max_depth=DEPTH, subsample=0.5, max_features="sqrt", random_state=0

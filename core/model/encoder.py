@@ -101,15 +101,14 @@ class Encoder(nn.Module):
         kinds = {"BertForMaskedLM": BertForMaskedLM}
         kind: Any = kinds.get(architecture, BertForSequenceClassification)
         encoder = cls(read_weights(kind, folder), tokenizer)
-        encoder.counters = Counters.load(folder, tokenizer)
+        encoder.counters = Counters.load(folder, tokenizer, config.get("counters"))
         return encoder.eval()
 
     def save(self, folder: Path) -> None:
         """Write ``config.json``, ``model.safetensors``, the tokenizer's files and any counters."""
+        self.bert.config.counters = None if self.counters is None else self.counters.save(folder)
         self.bert.save_pretrained(folder)
         self.tokenizer.save(folder)
-        if self.counters is not None:
-            self.counters.save(folder)
 
     @property
     def device(self) -> torch.device:

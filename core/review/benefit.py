@@ -150,9 +150,8 @@ def _known(
     """Return what outside labels say of each case's actor, as far as its sequences were shown."""
     if outside.empty or queued.empty:
         return {}
-    sequences = read_sequences(home, dataset_id)
     shown = {*queued[Column.SEQUENCE], *queued["flagged"].explode().dropna()}
-    seen = sequences[sequences[Column.SEQUENCE].isin(shown)].reset_index(drop=True)
+    seen = read_sequences(home, dataset_id, sequences=sorted(shown))
     no_verdicts = pd.DataFrame(columns=["decision", "sequences", "actor_id", "scheme"])
     return label_actors(seen, outside, no_verdicts)
 

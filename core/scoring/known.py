@@ -20,7 +20,7 @@ from core.store import runs
 from core.store.home import Home
 
 DIGEST = "digest"
-VERSION: Final = b"1"  # of how a score is computed from weights and tokens
+VERSION: Final = b"2"  # of how a score is computed from weights and tokens
 
 Digests = npt.NDArray[np.uint64]
 

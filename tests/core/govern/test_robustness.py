@@ -44,22 +44,22 @@ def test_what_is_not_perturbed_keeps_every_fact_and_score(seeded_home: Home) -> 
     log = read_log(seeded_home, "small")
     scorer = Scorer.load(seeded_home.model_dir("finetuned"))
     tokenizer = scorer.encoder.tokenizer
-    batch, rows = encoded(log.events, log.sequences, log.mapping, log.actions, tokenizer)
+    batch, rows = encoded(log.events(), log.sequences, log.mapping, log.actions, tokenizer)
     assert rows.tolist() == list(range(len(log.sequences)))
     np.testing.assert_array_equal(batch.ids, log.encode(tokenizer).ids)
 
 
 def test_facts_follow_what_is_perturbed(seeded_home: Home) -> None:
     log = read_log(seeded_home, "small")
-    found = Perturbations.of(log.mapping, log.events)
+    found = Perturbations.of(log.mapping, log.events())
     rng = np.random.default_rng(0)
-    events = found.small["drop_event"](log.events, rng)
+    events = found.small["drop_event"](log.events(), rng)
     measured, sequences = remeasured(events, log.sequences, log.mapping, log.actions)
     assert (sequences["events"] == log.sequences["events"] - 1).all()
     assert (
         measured.groupby("sequence_id")["nth"].max() == measured.groupby("sequence_id").size()
     ).all()
-    events = found.camouflage(0.5)(log.events, rng)
+    events = found.camouflage(0.5)(log.events(), rng)
     measured, sequences = remeasured(events, log.sequences, log.mapping, log.actions)
     assert (sequences["events"] == 2 * log.sequences["events"]).all()
     assert measured.groupby("actor_id")["ts"].is_monotonic_increasing.all()
@@ -72,7 +72,7 @@ def test_a_sequence_grown_too_long_goes_on_in_a_further_one(seeded_home: Home) -
     short = log.mapping.model_copy(
         update={"sequence": log.mapping.sequence.model_copy(update={"max_events": 6})}
     )
-    _, sequences = remeasured(log.events, log.sequences, short, log.actions)
+    _, sequences = remeasured(log.events(), log.sequences, short, log.actions)
     assert sequences["events"].max() == 6
     assert sequences.groupby(level=0)["events"].sum().tolist() == log.sequences["events"].tolist()
 
@@ -130,7 +130,7 @@ def test_a_model_without_labels_can_be_measured_once_the_log_has_some(seeded_hom
 
 
 def test_what_does_not_fit_a_log_is_named_with_the_reason(seeded_home: Home) -> None:
-    events = read_log(seeded_home, "small").events
+    events = read_log(seeded_home, "small").events()
     bare = Mapping.model_validate({"roles": {"actor": "user_id"}})
     found = Perturbations.of(bare, events)
     assert set(found.small) == {"drop_event", "pad_views"}

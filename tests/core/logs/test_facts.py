@@ -234,7 +234,7 @@ def test_the_profile_of_a_sequence(home: Home, write: Any) -> None:
         "mean_item_seen": 0, "most_item_seen": 0, "rare_item_share": 1, "amount": 60,
         "amount_mean": 20, "amount_same_share": 2 / 3, "amount_top_share": 1 / 3,
         "amount_bottom_share": 2 / 3, "stars_mean": 11 / 3, "ip_distinct": 2, "ip_most_actors": 1,
-        "ip_most_own": 2, "ip_top_ratio_1h": 1.5,
+        "ip_most_own": 2, "ip_top_hour_ratio": 1.5,
     }  # fmt: skip
     assert profile.loc["u1", list(expected)].to_dict() == pytest.approx(expected)
     assert profile.loc["u2", "amount_vs_item_mean"] == 2
@@ -248,7 +248,7 @@ def test_events_per_address_are_counted_in_each_hour_that_begins_with_an_event(
     log: list[dict[str, Any]],
 ) -> None:
     _, sequences = measure(log, TIMED)
-    for actor, found in sequences.set_index("actor_id")["ip_top_ratio_1h"].items():
+    for actor, found in sequences.set_index("actor_id")["ip_top_hour_ratio"].items():
         own = [event for event in log if event["user"] == actor]
         hours = [
             [event["ip"] for event in own if 0 <= event["at"] - first["at"] <= 3600 and event["ip"]]

@@ -396,7 +396,7 @@ def test_a_real_log_is_imported_whole(
     assert found == expected
     if name.startswith("shopee"):
         heaviest = dataset.quality["heaviest_actors"][0]["events"]
-        busiest = read_sequences(home, dataset.id)["userid_top_ratio_1h"]
+        busiest = read_sequences(home, dataset.id)["userid_top_hour_ratio"]
         assert (heaviest, int((busiest >= 3).sum())) == (11_703, 276)
 
 

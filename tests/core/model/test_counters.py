@@ -1,5 +1,6 @@
 """Counters judge beside the transformer: they say what scikit-learn says, of any batch."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -41,8 +42,10 @@ def test_counters_say_what_scikit_learn_says_whichever_batch_a_sequence_is_in(
     monkeypatch.setattr(GradientBoostingClassifier, "fit", kept)
     label = (np.arange(len(batch)) % 3 == 0).astype(np.int64)
     weight = np.where(label, 2.0, 1.0)
-    given = (encoder.tokenizer, batch, label, weight)
-    counters = Counters(**linear(*given), **grow(*given))
+    counters = Counters(
+        **linear(encoder.tokenizer, batch, label, weight),
+        **grow(encoder.tokenizer, [batch], label, weight),
+    )
     by_linear, by_trees = counters(batch).T
     ((model, X),) = seen
     np.testing.assert_allclose(by_trees, model.decision_function(X), atol=1e-4)
@@ -101,10 +104,29 @@ def test_of_many_sequences_all_abuse_is_kept_and_each_class_counts_as_often_as_i
     assert (few.tolist(), set(each)) == (list(range(12)), {1.0})
 
 
+def test_counters_that_are_missing_or_of_another_model_are_refused(
+    seeded_home: Home, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(seeded_home.model_dir("finetuned"), folder)
+    counters = load_encoder(folder).counters
+    assert counters is not None
+    counters.bias += 1
+    counters.save(folder)
+    with pytest.raises(BadInput, match=r"counters.safetensors is damaged, or of another model"):
+        load_encoder(folder)
+    (folder / FILE).unlink()
+    with pytest.raises(BadInput, match=r"counters.safetensors is missing"):
+        load_encoder(folder)
+
+
 @pytest.mark.parametrize("harm", ["cut", "of another vocabulary", "no number", "a part missing"])
 def test_damaged_counters_are_refused(seeded_home: Home, tmp_path: Path, harm: str) -> None:
     folder = tmp_path / "model"
     shutil.copytree(seeded_home.model_dir("finetuned"), folder)
+    described = json.loads((folder / "config.json").read_text())
+    del described["counters"]  # made before the digest was kept
+    (folder / "config.json").write_text(json.dumps(described))
     counters = load_encoder(folder).counters
     assert counters is not None
     if harm == "of another vocabulary":
