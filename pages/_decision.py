@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import SpoorError
-from core.review.deciding import DECISIONS, covered_sequences, decide, undo
+from core.review.deciding import CONFIDENCE, DECISIONS, covered_sequences, decide, undo
 from core.schema import SCHEMES
 from core.store import cases
 from core.store.cases import Case
@@ -54,6 +54,16 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
         disabled=decided,
         placeholder="not named",
     )
+    st.segmented_control(
+        "How sure you are",
+        list(CONFIDENCE),
+        default="sure",
+        required=True,
+        key=f"sure-{case.id}",
+        disabled=decided,
+        width="stretch",
+        help="A less sure verdict counts for less when a model learns from it.",
+    )
     st.text_area("Note", key=f"note-{case.id}", height=76, disabled=decided, max_chars=2000)
     draw_onward(case, LAST, "Next" if decided else "Skip")
 
@@ -97,6 +107,7 @@ def _on_verdict(where: Sitting, case_id: int, decision: str) -> None:
             analyst=analyst(typed),
             scheme=typed.get(f"scheme-{case_id}"),
             note=typed.get(f"note-{case_id}") or "",
+            confidence=CONFIDENCE[typed.get(f"sure-{case_id}") or "sure"],
             skipping=where.skipped,
             seconds=where.seconds,
         )

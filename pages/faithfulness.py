@@ -77,6 +77,11 @@ def draw_report(report: dict[str, Any], finished: pd.Timestamp) -> None:
     with st.expander("How far the methods agree with each other"):
         st.dataframe(agreement_table(report["agreement"]), width="content")
         st.caption("Rank correlation of the parts: 1 is the same order, 0 is no relation.")
+    if partly := [METHOD_WORDS[name] for name in report.get("of_transformer", [])]:
+        st.caption(
+            f"{' and '.join(partly)} see the transformer alone, not the two counters whose "
+            "judgement is in the score too: so they explain a part of it."
+        )
     for name, why in report["missing"].items():
         st.caption(f"{METHOD_WORDS[name]}: {text(why)}")
 

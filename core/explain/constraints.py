@@ -126,16 +126,25 @@ def _cut(mine: pd.DataFrame, mapping: Mapping) -> Iterator[str]:
 
 
 def _unread(was: pd.DataFrame, touched: pd.DataFrame, tokenizer: Tokenizer) -> Iterator[str]:
-    """Tell of values of categories that the model has no token for."""
+    """Tell of values that the model has no token for: of categories, of numbers that have few."""
     for field in tokenizer.fields:
-        if field.level != "event" or field.kind != "category" or field.column not in touched:
+        if field.level != "event" or field.column not in touched:
             continue
         column = touched[field.column]
-        rare = column[field.encode(column) == OTHER]
-        for value in sorted(set(rare) - set(was[field.column])):
+        new = column[~column.isin(was[field.column]) & column.notna()]
+        if field.kind == "category":
+            rare = new[field.encode(new) == OTHER]
+            read = dict.fromkeys(rare, "a rare one")
+        elif field.discrete:
+            rare = new[~new.isin(field.edges)]
+            tokens = np.array(field.tokens())[field.encode(rare)]
+            read = dict(zip(rare, map(field.spoken, tokens), strict=True))
+        else:
+            continue
+        for value in sorted(read):
             yield (
                 f"The model has never learned the {plain(field.column)} '{value}': "
-                "it reads it as a rare one."
+                f"it reads it as {read[value]}."
             )
 
 

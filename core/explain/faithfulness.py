@@ -20,7 +20,7 @@ from core.errors import BadInput
 from core.explain.coalitions import Floats
 from core.explain.comparing import SHARES, STAGES, Measured, compare
 from core.explain.explaining import read_each
-from core.explain.methods import METHODS, Hiding, check_defined
+from core.explain.methods import INSIDE, METHODS, Hiding, check_defined
 from core.explain.naming import METHOD_WORDS
 from core.logs.frames import drop_recut
 from core.schema import Column
@@ -75,7 +75,8 @@ def measure_faithfulness(
     less deletion, beyond a random order's, with its interval over the cases), ``agreement`` with
     SHAP values (``rank`` correlation and ``top`` parts shared), ``seconds`` per case, ``curves``;
     ``random``: the same of random orders; ``agreement`` of every two methods; ``missing``: which
-    method says nothing about this model, and why; ``trust`` (names) and ``summary`` (a sentence).
+    method says nothing about this model, and why; ``of_transformer``: which see the transformer
+    alone, of a model whose score counters share in; ``trust`` (names) and ``summary`` (a sentence).
 
     Raises
     ------
@@ -102,6 +103,7 @@ def measure_faithfulness(
         "cases": len(found),
         **report,
         "missing": missing,
+        "of_transformer": list(INSIDE) if scorer.encoder.counters is not None else [],
     }
 
 

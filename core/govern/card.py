@@ -15,6 +15,7 @@ from core.govern.wording import (
     scheme_table,
     schemes,
 )
+from core.model.counters import FILE as COUNTERS
 from core.store.models import Model
 from core.wording import percent
 
@@ -26,7 +27,7 @@ def write_card(folder: Path, model: Model, training: dict[str, Any]) -> None:
     """Write ``README.md`` into a model directory."""
     text = _TEMPLATE.substitute(
         model=model.id,
-        meaning=_meaning(model),
+        meaning=_meaning(model, (folder / COUNTERS).exists()),
         dataset=training["dataset"],
         sequences=f"{training['sequences']:,}",
         parent=model.parent_id or "none: trained from scratch",
@@ -41,14 +42,21 @@ def write_card(folder: Path, model: Model, training: dict[str, Any]) -> None:
     (folder / "README.md").write_text(text)
 
 
-def _meaning(model: Model) -> str:
+def _meaning(model: Model, has_counters: bool) -> str:
     if model.kind == "unusualness":
         return (
             "how unusual a sequence is: the percentile, among the training data, of its strangest "
             "event, its strangest fact and the rarity of its actions together. It is not a "
             "probability"
         )
-    return "the estimated probability that a sequence is abuse"
+    said = "the estimated probability that a sequence is abuse"
+    if not has_counters:
+        return said
+    return (
+        f"{said}: the mean log-odds of a transformer, a logistic regression and boosted trees "
+        f"(`{COUNTERS}`), divided by a temperature; `AutoModelForSequenceClassification` loads the "
+        "transformer alone"
+    )
 
 
 def _evaluation(metrics: dict[str, Any]) -> str:

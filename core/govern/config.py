@@ -77,13 +77,15 @@ class TrainConfig:
         epochs = min(self.finetune.epochs or TEXT_EPOCHS, TEXT_EPOCHS)
         return replace(config, finetune=replace(self.finetune, epochs=epochs, **TEXT_FINETUNE))
 
-    def going_on_from(self, home: Home, parent_id: str) -> "TrainConfig":
+    def going_on_from(self, home: Home, parent_id: str, dataset_id: str) -> "TrainConfig":
         """Return the settings with the back-bone of the model that training goes on from.
+
+        On the same data set units are split as that model's were: what taught it tests nobody.
 
         Raises
         ------
         BadInput
-            If another back-bone was asked for.
+            If another back-bone was asked for, or another split of the same data set.
         """
         told = read_json(home.model_dir(parent_id) / "training.json")
         backbone = str(told.get("backbone", DEFAULT))
@@ -92,6 +94,16 @@ class TrainConfig:
                 f"'{parent_id}' stands on the back-bone '{backbone}'; training goes on with that "
                 f"one. For '{self.backbone}', train from scratch."
             )
+        config = self._split_like(told, parent_id) if told["dataset"] == dataset_id else self
         if backbone in SIZES:
-            return replace(self, backbone=backbone, size=Size(**told.get("size", {})))
-        return self._on(backbone) if self.backbone == DEFAULT else self
+            return replace(config, backbone=backbone, size=Size(**told.get("size", {})))
+        return config._on(backbone) if self.backbone == DEFAULT else config
+
+    def _split_like(self, told: dict[str, Any], parent_id: str) -> "TrainConfig":
+        split_by = told.get("split_by", "actor")
+        if self.split_by not in ("actor", split_by):
+            raise BadInput(
+                f"'{parent_id}' was trained on this data set split by {split_by}: split by "
+                f"{self.split_by}, a part of what taught it would test it. Train from scratch."
+            )
+        return replace(self, split_by=split_by)

@@ -15,7 +15,6 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import optuna
-import torch
 from optuna.samplers import BaseSampler, GridSampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -120,7 +119,7 @@ def tune(
     run = _Trial(home, log, base, space, search, trials, analyst, told)
     left = trials - len(_ended(study))
     if left > 0:
-        study.optimize(run, n_trials=left, catch=(BadInput, torch.OutOfMemoryError))
+        study.optimize(run, n_trials=left, catch=(BadInput,))
     best = _best(study)
     settings = dict(best.params)
     model = train(
@@ -181,7 +180,7 @@ class _Trial:
         try:
             with tracking as tracker:
                 fit(self.home, self.log, config, told=judge, resumable=False)
-        except (BadInput, torch.OutOfMemoryError) as error:
+        except BadInput as error:
             trial.set_user_attr(FAILED, str(error))
             raise
         trial.set_user_attr("validation_loss", tracker.best["validation_loss"])

@@ -69,7 +69,7 @@ def train(
     """
     config = config or TrainConfig()
     if parent_id is not None:
-        config = config.going_on_from(home, parent_id)
+        config = config.going_on_from(home, parent_id, dataset_id)
     settings = {**asdict(config), "parent": parent_id}
     with tracked(home, dataset_id, settings, analyst=analyst, told=told) as tracker:
         model = _train(home, dataset_id, tracker, parent_id, config, model_id or tracker.id, note)

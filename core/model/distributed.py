@@ -102,7 +102,8 @@ def shared(encoder: Encoder) -> Iterator[Add]:
     Raises
     ------
     BadInput
-        While steps are added: if another process ended before its time.
+        While steps are added: if one does not fit the device's memory, or another process ended
+        before its time.
     """
     if not dist.is_initialized():
         yield partial(_alone, encoder)
@@ -117,8 +118,15 @@ def shared(encoder: Encoder) -> Iterator[Add]:
 
 def _alone(encoder: Encoder, step: Step, seed: int, accumulate: int) -> Tensor:
     torch.manual_seed(seed)
-    loss = step.loss(encoder)
-    (loss / accumulate).backward()  # type: ignore[no-untyped-call]
+    try:
+        loss = step.loss(encoder)
+        (loss / accumulate).backward()  # type: ignore[no-untyped-call]
+    except torch.OutOfMemoryError as error:
+        raise BadInput(
+            f"Training needs more memory than {encoder.device} has free: end what else uses it, "
+            "take a smaller back-bone, or set SPOOR_DEVICE=cpu. The same training goes on from its "
+            "last checkpoint."
+        ) from error
     return loss.detach()
 
 

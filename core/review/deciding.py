@@ -8,6 +8,7 @@ from core.store.impressions import Impression
 from core.store.verdicts import Verdict
 
 DECISIONS = {"confirmed": "Confirmed abuse", "legitimate": "Legitimate", "unclear": "Unclear"}
+CONFIDENCE = {"sure": 1.0, "fairly": 0.7, "a guess": 0.4}  # how much a verdict counts in training
 
 
 def decide(
@@ -18,20 +19,24 @@ def decide(
     analyst: str,
     scheme: str | None = None,
     note: str = "",
+    confidence: float = 1.0,
     skipping: list[int] | None = None,
     seconds: float | None = None,
 ) -> int | None:
     """Store a verdict and return the next waiting case of the data set, if there is one.
 
     The verdict covers the flagged sequences; a case drawn at random has none, there it is the
-    sequence with the highest score that was looked at. Only abuse has a scheme. `seconds` is how
-    long the case was shown with its score and explanation, where somebody timed it.
+    sequence with the highest score that was looked at. Only abuse has a scheme. `confidence`, above
+    0 and at most 1, is how much it counts in training. `seconds` is how long the case was shown
+    with its score and explanation, where somebody timed it.
 
     Raises
     ------
     BadInput
-        If the scheme is too long for a name.
+        If the scheme is too long for a name, or `confidence` out of range.
     """
+    if not 0 < confidence <= 1:
+        raise BadInput(f"A confidence is above 0 and at most 1; this one is {confidence}.")
     named = scheme_name(scheme) if scheme and decision == "confirmed" else None
     if named and len(named) > LONGEST_SCHEME:
         raise BadInput(
@@ -48,6 +53,7 @@ def decide(
             score=case.score,
             scheme=named or None,
             note=note,
+            confidence=confidence,
         )
         verdicts.add(con, verdict)
         impressions.add(con, Impression(case_id, analyst, impressions.LAST, decision, seconds))

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.fields import Field, Kind, fit, relative_ids
+from core.fields import MAX_VALUES, MIN_COUNT, Field, Kind, fit, relative_ids
 
 
 def field(name: str, kind: Kind, words: str) -> Field:
@@ -47,6 +47,16 @@ def test_a_value_that_reads_like_other_makes_no_second_token() -> None:
     column = pd.Series(["other"] * 9 + ["missing"] * 9 + ["cart"] * 9)
     one = fit(Field("action", "action", "event", "category", "{value}"), column)
     assert one.tokens() == ["action=missing", "action=other", "action=cart"]
+
+
+def test_which_of_equally_frequent_values_have_tokens_does_not_depend_on_their_order() -> None:
+    most = MAX_VALUES["category"]
+    values = [f"v{number:05}" for number in range(most + 50)] * MIN_COUNT["category"]
+    kinds = (
+        fit(field("action", "category", "{value}"), pd.Series(one))
+        for one in (values, values[::-1])
+    )
+    assert {one.values for one in kinds} == {tuple(sorted(set(values))[:most])}
 
 
 def test_numbers_far_from_zero_keep_their_differences() -> None:

@@ -42,15 +42,17 @@ def test_a_verdict_is_stored_under_the_analysts_name_and_the_next_case_opens(
     app.text_input(key="analyst").input("eva")
     app.selectbox(key=f"scheme-{first}").select("fake_orders")
     app.text_area(key=f"note-{first}").input("one item, seconds apart")
+    app.segmented_control(key=f"sure-{first}").set_value("fairly")
     _button(app, "confirmed").click().run()
     assert not app.exception
     stored = _stored(seeded_home).iloc[0]
-    assert stored[["case_id", "analyst", "decision", "scheme", "note"]].tolist() == [
+    assert stored[["case_id", "analyst", "decision", "scheme", "note", "confidence"]].tolist() == [
         first,
         "eva",
         "confirmed",
         "fake_orders",
         "one item, seconds apart",
+        0.7,
     ]
     assert app.query_params["case"] == str(second)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import pytest
 import torch
 
 from core.batch import Batch
+from core.errors import BadInput
 from core.govern.config import TrainConfig
 from core.govern.log import read_log
 from core.govern.training import train
 from core.model.batching import Parts, Report
 from core.model.checkpoint import Checkpoint
-from core.model.distributed import processes
+from core.model.distributed import processes, shared
 from core.model.encoder import Encoder, Size
 from core.model.finetune import FinetuneConfig, finetune
 from core.model.pretrain import PretrainConfig, pretrain
@@ -76,6 +78,23 @@ def learned(home: Home) -> dict[str, Any]:
     finetune(encoder, batch, pairs(len(batch)), FINETUNING, seed=3, report=curve.append)
     losses = [point["loss"] for point in curve if "loss" in point]
     return {"pretrained": before, "finetuned": weights(encoder), "losses": losses}
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """A step that fits no GPU."""
+
+    def share(self, number: int, processes: int) -> "TooLarge":
+        return self
+
+    def loss(self, encoder: Encoder) -> torch.Tensor:
+        raise torch.OutOfMemoryError
+
+
+def test_a_step_that_does_not_fit_the_memory_is_refused_in_words(seeded_home: Home) -> None:
+    encoder, _, _ = prepared(seeded_home)
+    with shared(encoder) as add, pytest.raises(BadInput, match="more memory than cpu has free"):
+        add(TooLarge(), 0, 1)
 
 
 def pairs(sequences: int) -> Bags:

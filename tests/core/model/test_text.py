@@ -236,11 +236,11 @@ def test_it_can_be_given_kinds_of_abuse_without_changing_a_score(
 
 
 def test_training_goes_on_from_it_on_its_own_back_bone_only(texted: Home) -> None:
-    config = TrainConfig.of(epochs=1).going_on_from(texted, "texted")
+    config = TrainConfig.of(epochs=1).going_on_from(texted, "texted", "other")
     assert (config.backbone, config.finetune.learning_rate) == (minilm(), 5e-5)
     assert config.finetune.epochs == 1
     with pytest.raises(BadInput, match="training goes on with that one"):
-        TrainConfig.of(backbone="behaviour-base").going_on_from(texted, "texted")
+        TrainConfig.of(backbone="behaviour-base").going_on_from(texted, "texted", "other")
 
 
 @pytest.mark.parametrize("method", ["lora", "head"])

@@ -23,6 +23,7 @@ from core.scoring.engine import Scorer
 from core.scoring.runs import score_dataset
 from core.store.datasets import delete_dataset
 from core.store.home import Home
+from tests.conftest import as_split_by_time
 from tests.tiny import TINY
 
 
@@ -59,6 +60,15 @@ def test_going_on_from_a_model_needs_something_to_learn_from(seeded_home: Home) 
         train(seeded_home, "small", parent_id="pretrained", config=TINY)
     with pytest.raises(BadInput, match="no verdicts or labels to evaluate"):
         evaluate(seeded_home, "finetuned", "small")
+
+
+def test_what_taught_a_model_never_tests_it_later(seeded_home: Home) -> None:
+    by_time = TrainConfig.of(split_by="time")
+    with pytest.raises(BadInput, match="a part of what taught it would test it"):
+        train(seeded_home, "small", parent_id="finetuned", config=by_time)
+    assert by_time.going_on_from(seeded_home, "finetuned", "another").split_by == "time"
+    as_split_by_time(seeded_home, "finetuned")
+    assert TrainConfig().going_on_from(seeded_home, "finetuned", "small").split_by == "time"
 
 
 def test_a_failed_training_leaves_no_model_behind(seeded_home: Home) -> None:

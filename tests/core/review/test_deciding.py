@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from core.errors import Conflict
+from core.errors import BadInput, Conflict
 from core.review.deciding import class_counts, covered_sequences, decide, undo
 from core.store import audit, cases, verdicts
 from core.store.home import Home
@@ -27,6 +27,16 @@ def test_a_verdict_covers_the_flagged_sequences_and_leads_to_the_next_case(revie
         0.9,
     ]
     assert stored["sequences"] == ["s1", "s2"]
+
+
+@pytest.mark.parametrize("confidence", [0, -0.1, 1.1, float("nan")])
+def test_how_sure_somebody_is_lies_between_nothing_and_all(reviewed, confidence):
+    with pytest.raises(BadInput, match="above 0 and at most 1"):
+        decide(reviewed, _case_of(reviewed, "ann"), "confirmed", analyst="eva",
+               confidence=confidence)  # fmt: skip
+    decide(reviewed, _case_of(reviewed, "ann"), "confirmed", analyst="eva", confidence=0.4)
+    with reviewed.engine.connect() as con:
+        assert verdicts.of_dataset(con, "log")["confidence"].tolist() == [0.4]
 
 
 def test_only_abuse_has_a_scheme(reviewed):
