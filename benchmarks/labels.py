@@ -157,21 +157,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         load(Path(name), "amazon_reviewers")
         log = read_log(open_home(Path(name)), DATASET)
-    assert log.bags is not None
-    values = features.facts(log.sequences, log.bags, {}).values
-    X = SimpleImputer().fit_transform(values[:, np.isfinite(values).any(axis=0)])
-    unusual = tables.isolation_forest(X, X)
-    if wanted.seeds:
-        curve("forest", forest(log.bags, X), log.bags, unusual, wanted.seeds)
-    if wanted.transformer:
-        config, tokenizer = TrainConfig(), log.fit_tokenizer()
-        batch = log.encode(tokenizer)
-        encoder = Encoder.create(
-            tokenizer, layout=config.layout, max_events=log.mapping.sequence.max_events,
-            size=config.size, seed=0,
-        )  # fmt: skip
-        learner = transformer(log.bags, batch, pretrained_on(log, encoder, config))
-        curve("transformer", learner, log.bags, unusual, wanted.transformer)
+        assert log.bags is not None
+        values = features.facts(log.sequences, log.bags, {}).values
+        X = SimpleImputer().fit_transform(values[:, np.isfinite(values).any(axis=0)])
+        unusual = tables.isolation_forest(X, X)
+        if wanted.seeds:
+            curve("forest", forest(log.bags, X), log.bags, unusual, wanted.seeds)
+        if wanted.transformer:
+            config, tokenizer = TrainConfig(), log.fit_tokenizer()
+            batch = log.encode(tokenizer)
+            encoder = Encoder.create(
+                tokenizer, layout=config.layout, max_events=log.mapping.sequence.max_events,
+                size=config.size, seed=0,
+            )  # fmt: skip
+            learner = transformer(log.bags, batch, pretrained_on(log, encoder, config))
+            curve("transformer", learner, log.bags, unusual, wanted.transformer)
 
 
 if __name__ == "__main__":
