@@ -78,6 +78,9 @@ def verdict(
     decision: Literal["confirmed", "legitimate", "unclear"],
     scheme: Annotated[str | None, typer.Option("--scheme", help="Kind of abuse.")] = None,
     note: Annotated[str, typer.Option("--note", help="Why.")] = "",
+    confidence: Annotated[
+        float, typer.Option("--confidence", help="How much it counts in training, up to 1.")
+    ] = 1.0,
     analyst: AnalystOption = "analyst",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -85,7 +88,15 @@ def verdict(
     """Decide a case."""
     from core.review.deciding import decide
 
-    following = decide(open_home(home), case, decision, scheme=scheme, note=note, analyst=analyst)
+    following = decide(
+        open_home(home),
+        case,
+        decision,
+        analyst=analyst,
+        scheme=scheme,
+        note=note,
+        confidence=confidence,
+    )
     answer({"case": case, "decision": decision, "next": following}, as_json)
 
 
