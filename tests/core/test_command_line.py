@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -96,9 +97,10 @@ def test_a_verdict_is_given_undone_and_exported(seeded_home: Home, tmp_path: Pat
     said = run("verdict", first, "confirmed", "--scheme", "fake_orders", "--analyst", "ann")
     assert said["next"] == second
     assert run("undo", "--analyst", "ann") == {"case": first}
-    run("verdict", first, "legitimate", "--analyst", "ann")
+    run("verdict", first, "legitimate", "--confidence", "0.4", "--analyst", "ann")
     out = tmp_path / "verdicts.parquet"
     assert run("export", "small", out)["rows"] == 1
+    assert pd.read_parquet(out)["confidence"].tolist() == [0.4]
 
 
 def test_deleting_a_data_set_takes_all_that_hangs_on_it(seeded_home: Home) -> None:
