@@ -36,6 +36,7 @@ from core.model.finetune import FinetuneConfig, finetune
 from core.model.inference import probabilities
 from core.model.metrics import judge
 from core.model.pretrain import pretrain
+from core.model.splits import INNER_VALIDATION_FROM
 from core.model.units import Bags
 from core.review.sampling import STRATEGIES, UNKNOWN, Pool, choose
 from core.store.home import open_home
@@ -47,8 +48,8 @@ Learner = Callable[[Rows, int], Floats]  # bags whose labels are known, seed -> 
 DATASET = "amazon-reviewers"
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2)  # of the pool
 FEW_LABELS = 0.1
-ROUNDS = {"forest": 0.01, "transformer": 0.025}  # share of the pool asked for at a time
-VALIDATION = 0.2  # of the labels asked
+ROUND = 0.01  # share of the pool asked for at a time
+VALIDATION = 1 - INNER_VALIDATION_FROM  # of the labels asked, as where labels bring no split
 
 
 def forest(bags: Bags, X: Floats) -> Learner:
@@ -103,7 +104,7 @@ def curve(name: str, learner: Learner, bags: Bags, unusual: Floats, seeds: int) 
     pool = np.flatnonzero(np.isin(bags.split, ["train", "validation"]))
     test = np.flatnonzero(bags.split == "test")
     shares = SHARES if name == "forest" else (FEW_LABELS,)
-    step, most = round(ROUNDS[name] * len(pool)), round(max(shares) * len(pool))
+    step, most = round(ROUND * len(pool)), round(max(shares) * len(pool))
     whole = learner(pool, 0)[test]
     judged = judge(bags.label[test], whole, 0.5).report["average_precision"]
     print(f"{name}, all {len(pool)} labels: {interval(judged)}", flush=True)

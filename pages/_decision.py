@@ -13,6 +13,7 @@ from core.schema import SCHEMES
 from core.store import cases
 from core.store.cases import Case
 from core.store.impressions import LAST
+from core.wording import percent
 from pages._common import analyst, home
 from pages._sitting import Sitting, sitting
 from pages._words import ago, most_like, text
@@ -28,8 +29,10 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
     st.markdown("**Your decision**")
     if decided:
         last = standing.iloc[0]
+        sure = "" if last["confidence"] == 1 else f", {percent(last['confidence'])} sure"
         st.info(
-            f"**{DECISIONS[last['decision']]}**, {text(last['analyst'])}, {ago(last['created_at'])}"
+            f"**{DECISIONS[last['decision']]}**{sure}, {text(last['analyst'])}, "
+            f"{ago(last['created_at'])}"
         )
     else:
         st.caption(f"Covers {number} sequence{'s' if number > 1 else ''}. {waiting:,} waiting.")
@@ -54,16 +57,16 @@ def draw_decision(case: Case, standing: pd.DataFrame, waiting: int) -> None:
         disabled=decided,
         placeholder="not named",
     )
-    st.segmented_control(
-        "How sure you are",
-        list(CONFIDENCE),
-        default="sure",
-        required=True,
-        key=f"sure-{case.id}",
-        disabled=decided,
-        width="stretch",
-        help="A less sure verdict counts for less when a model learns from it.",
-    )
+    if not decided:
+        st.segmented_control(
+            "How sure you are",
+            list(CONFIDENCE),
+            default="sure",
+            required=True,
+            key=f"sure-{case.id}",
+            width="stretch",
+            help="A less sure verdict counts for less when a model learns from it.",
+        )
     st.text_area("Note", key=f"note-{case.id}", height=76, disabled=decided, max_chars=2000)
     draw_onward(case, LAST, "Next" if decided else "Skip")
 

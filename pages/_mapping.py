@@ -10,8 +10,8 @@ import streamlit as st
 from core.logs.guessing import LIKELY, SURE
 from core.logs.mapping import ROLES, Kind
 from core.logs.proposal import Inspection
-from core.logs.times import format_of, leads_with_day_or_month
-from core.wording import percent
+from core.logs.times import format_of, is_local, leads_with_day_or_month
+from core.wording import counted, percent
 from pages._words import text
 
 ROLE_WORDS = {
@@ -73,6 +73,8 @@ def edit_times(place: str, first: Inspection, column: str | None) -> dict[str, A
         disabled=not either,
         key=f"day-{place}",
     )
+    if example is not None and is_local(example):
+        zone_place.caption("The times of this log name no zone: choose the shop's.")
     if column is None:
         st.caption("No column says when: the rows of an actor are taken in the order of the file.")
     for note in first.notes:
@@ -91,7 +93,8 @@ def edit_kinds(place: str, inspected: pd.DataFrame, roles: dict[str, str | None]
     is_kind = inspected["role_or_kind"].isin(kinds)
     unsure = inspected[is_kind & (inspected["confidence"] < LIKELY)]["name"]
     if len(unsure):
-        st.caption(text(f"PLEASE CHECK {len(unsure)} unsure guesses: {', '.join(unsure)}."))
+        guesses = counted(len(unsure), "unsure guess")
+        st.caption(text(f"PLEASE CHECK {guesses}: {', '.join(unsure)}."))
     table = inspected.assign(
         kind=inspected["role_or_kind"].where(is_kind), trust=inspected["confidence"].map(trust)
     )

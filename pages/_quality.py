@@ -36,9 +36,10 @@ def draw_quality(quality: dict[str, Any], key: str) -> None:
     for place, (label, number) in zip(st.columns(len(numbers)), numbers.items(), strict=True):
         place.metric(label, f"{number:,}")
     single = quality["single_event_actors"]
-    facts = [
-        f"{single:,} actors ({percent(single / max(quality['actors'], 1), 1)}) have a single event."
-    ]
+    facts = []
+    if single:
+        share = percent(single / quality["actors"], 1)
+        facts.append(f"{single:,} of the actors ({share}) have a single event.")
     if quality["first_ts"] is not None:
         first, last = (str(quality[end])[:16].replace("T", " ") for end in ("first_ts", "last_ts"))
         lasted = duration((pd.Timestamp(last) - pd.Timestamp(first)).total_seconds())

@@ -59,8 +59,9 @@ def draw_scenarios(case: Case, sequence_id: str, bench: Bench, key: str) -> None
             )  # fmt: skip
     elif wanted := st.query_params.get("scenario"):
         # Not the whole address: it names the analyst, and a colleague would sign with that name.
+        link = f"{st.context.url or 'case'}?case={case.id}&scenario={wanted}"
         st.caption("For a colleague:")
-        st.code(f"{st.context.url or ''}?case={case.id}&scenario={wanted}", language=None)
+        st.code(link, language=None)
 
 
 def _on_save(case: Case, sequence_id: str, bench: Bench, key: str) -> None:

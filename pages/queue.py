@@ -35,7 +35,10 @@ COLUMNS = {
     "decision": st.column_config.TextColumn("decision", width=85),
     "analyst": st.column_config.TextColumn("by", width=85),
 }
-WORDS = {"csv": "CSV", "parquet": "Parquet"}
+EXPORTS = {
+    "CSV": (exporting.to_csv, "text/csv"),
+    "Parquet": (exporting.to_parquet, "application/vnd.apache.parquet"),
+}
 TELLING = ("score", "likely", "reasons")  # what is not known before the first impression
 
 
@@ -135,8 +138,13 @@ with st.expander("Export"):
     for name, read in reads.items():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(name.capitalize(), width=160)
-            for ending, write in {"csv": exporting.to_csv, "parquet": exporting.to_parquet}.items():
-                # Once it is clicked: to write all scores at every look at the page would be slow.
-                content = partial(exported, read, write)
-                file = f"{dataset.id}-{name}.{ending}"
-                st.download_button(WORDS[ending], content, file, key=file)
+            for kind, (write, mime) in EXPORTS.items():
+                st.download_button(
+                    kind,
+                    # Once it is clicked: to write all scores at every look at the page is slow.
+                    partial(exported, read, write),
+                    f"{dataset.id}-{name}.{kind.lower()}",
+                    mime,
+                    key=f"{name}-{kind}",
+                    on_click="ignore",
+                )

@@ -53,7 +53,7 @@ def warnings(
         return found
     return [
         *found,
-        *_unread(was, touched, tokenizer),
+        *_unread(was, touched, mapping, tokenizer),
         *_unknown(touched, mapping),
         *_negative(was, touched, mapping),
     ]
@@ -125,8 +125,10 @@ def _cut(mine: pd.DataFrame, mapping: Mapping) -> Iterator[str]:
         )
 
 
-def _unread(was: pd.DataFrame, touched: pd.DataFrame, tokenizer: Tokenizer) -> Iterator[str]:
-    """Tell of values that the model has no token for: of categories, of numbers that have few."""
+def _unread(
+    was: pd.DataFrame, touched: pd.DataFrame, mapping: Mapping, tokenizer: Tokenizer
+) -> Iterator[str]:
+    """Tell of values without a token: of categories, and of numbers with few distinct values."""
     for field in tokenizer.fields:
         if field.level != "event" or field.column not in touched:
             continue
@@ -135,10 +137,11 @@ def _unread(was: pd.DataFrame, touched: pd.DataFrame, tokenizer: Tokenizer) -> I
         if field.kind == "category":
             rare = new[field.encode(new) == OTHER]
             read = dict.fromkeys(rare, "a rare one")
-        elif field.discrete:
+        elif field.discrete and field.column in numeric_columns(mapping):
             rare = new[~new.isin(field.edges)]
             tokens = np.array(field.tokens())[field.encode(rare)]
-            read = dict(zip(rare, map(field.spoken, tokens), strict=True))
+            printed = (f"{value:.15g}" for value in rare)
+            read = dict(zip(printed, map(field.spoken, tokens), strict=True))
         else:
             continue
         for value in sorted(read):

@@ -15,6 +15,7 @@ from core.govern.wording import (
     scheme_table,
     schemes,
 )
+from core.model.backbone import SIZES
 from core.model.counters import FILE as COUNTERS
 from core.store.models import Model
 from core.wording import percent
@@ -34,6 +35,8 @@ def write_card(folder: Path, model: Model, training: dict[str, Any]) -> None:
         threshold=f"{model.threshold:.4f}",
         backbone=training["backbone"],
         layout=training["layout"],
+        split=training["split_by"],
+        learned=_learned(model, training),
         seed=training["seed"],
         created=f"{model.created_at:%Y-%m-%d %H:%M} UTC",
         evaluation=_evaluation(model.metrics),
@@ -53,9 +56,20 @@ def _meaning(model: Model, has_counters: bool) -> str:
     if not has_counters:
         return said
     return (
-        f"{said}: the mean log-odds of a transformer, a logistic regression and boosted trees "
-        f"(`{COUNTERS}`), divided by a temperature; `AutoModelForSequenceClassification` loads the "
-        "transformer alone"
+        f"{said}, from the log-odds of a transformer, a logistic regression and boosted trees (the "
+        f"last two in `{COUNTERS}`): their mean, divided by a temperature. "
+        "`AutoModelForSequenceClassification` loads the transformer alone"
+    )
+
+
+def _learned(model: Model, training: dict[str, Any]) -> str:
+    if model.parent_id is not None:
+        return f"Its tokens are those of `{model.parent_id}`."
+    if training["backbone"] not in SIZES:
+        return "Its tokens come from all sequences of one log, held-out ones too."
+    return (
+        "Its tokens, and what pre-training taught it, come from all sequences of one log, held-out "
+        "ones too, without their labels."
     )
 
 

@@ -12,6 +12,7 @@ from core.model.files import read_json
 from core.model.finetune import FinetuneConfig
 from core.model.pretrain import PretrainConfig
 from core.seeds import check_seed
+from core.store import models
 from core.store.home import Home
 
 # What fine-tuning a checkpoint of natural language takes (Devlin et al. 2019, appendix A.3).
@@ -94,16 +95,26 @@ class TrainConfig:
                 f"'{parent_id}' stands on the back-bone '{backbone}'; training goes on with that "
                 f"one. For '{self.backbone}', train from scratch."
             )
-        config = self._split_like(told, parent_id) if told["dataset"] == dataset_id else self
+        config = self._split_like(home, parent_id, dataset_id)
         if backbone in SIZES:
             return replace(config, backbone=backbone, size=Size(**told.get("size", {})))
         return config._on(backbone) if self.backbone == DEFAULT else config
 
-    def _split_like(self, told: dict[str, Any], parent_id: str) -> "TrainConfig":
+    def _split_like(self, home: Home, parent_id: str, dataset_id: str) -> "TrainConfig":
+        """Return the settings with the split of the last ancestor that learned from a data set."""
+        following: str | None = parent_id
+        while following is not None:
+            told = read_json(home.model_dir(following) / "training.json")
+            if told["dataset"] == dataset_id:
+                break
+            with home.engine.connect() as con:
+                following = models.get(con, following).parent_id
+        else:
+            return self
         split_by = told.get("split_by", "actor")
         if self.split_by not in ("actor", split_by):
             raise BadInput(
-                f"'{parent_id}' was trained on this data set split by {split_by}: split by "
+                f"'{following}' was trained on this data set split by {split_by}: split by "
                 f"{self.split_by}, a part of what taught it would test it. Train from scratch."
             )
         return replace(self, split_by=split_by)

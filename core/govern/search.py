@@ -217,7 +217,8 @@ def _digest(log: Log, base: TrainConfig, space: Sequence[Setting]) -> str:
     assert bags is not None
     told = json.dumps([asdict(base), [asdict(one) for one in space]])
     digest = hashlib.sha256(told.encode())
-    for part in (bags.rows, bags.offsets, bags.label, bags.split.astype(str), log.content):
+    told_apart = (bags.rows, bags.offsets, bags.label, bags.split.astype(str))
+    for part in (*told_apart, log.content, log.confidence):
         digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()[:8]
 

@@ -27,7 +27,7 @@ from core.model.checkpoint import Checkpoint
 from core.model.encoder import Encoder
 from core.model.files import write_json
 from core.model.finetune import finetune
-from core.model.inference import probabilities
+from core.model.inference import enough_memory, probabilities
 from core.model.metrics import stable_threshold
 from core.model.pretrain import WITHOUT_LABELS, pretrain
 from core.model.schemes import schemes_of
@@ -101,6 +101,11 @@ def fit(
     """Train an encoder on a log.
 
     A `resumable` one leaves its checkpoints, until what became of it is stored.
+
+    Raises
+    ------
+    BadInput
+        As `train` does, or if the device has too little memory.
     """
     if log.bags is not None:
         log.bags.check_trainable()
@@ -108,16 +113,18 @@ def fit(
     taught = None if log.bags is None else lesson(log, encoder.tokenizer)
     if taught is not None:
         check_distinct(taught.batch, taught.bags)
-    encoder.to(best_device())
-    parts = log.parts(encoder.tokenizer)
-    checkpoint = Checkpoint(pretraining_file(log, encoder, config) if resumable else None)
-    if parent_id is None and not encoder.classifies:
-        settings = config.pretrain
-        if taught is None:
-            settings = replace(settings, **WITHOUT_LABELS)
-        pretrain(encoder, parts, settings, seed=config.seed, report=told, checkpoint=checkpoint)
-    before = Fitted(encoder, parts, taught, [], (checkpoint,))
-    return before if taught is None else _learn(home, log, before, parent_id, config, told)
+    device = best_device()
+    with enough_memory(device):
+        encoder.to(device)
+        parts = log.parts(encoder.tokenizer)
+        checkpoint = Checkpoint(pretraining_file(log, encoder, config) if resumable else None)
+        if parent_id is None and not encoder.classifies:
+            settings = config.pretrain
+            if taught is None:
+                settings = replace(settings, **WITHOUT_LABELS)
+            pretrain(encoder, parts, settings, seed=config.seed, report=told, checkpoint=checkpoint)
+        before = Fitted(encoder, parts, taught, [], (checkpoint,))
+        return before if taught is None else _learn(home, log, before, parent_id, config, told)
 
 
 def _train(

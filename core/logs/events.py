@@ -14,6 +14,8 @@ from core.logs.times import formats_in, formats_of, time_sql
 from core.schema import DEFAULT_ACTION
 
 _UNREAD = "time cannot be read"
+# Where logs write this instead of an actor, it is no one actor's.
+_NOBODY = "coalesce(actor_id, '-') IN ('-', '--', 'N/A', 'n/a', 'undefined')"
 _LEFT_OUT = "left out, it may hold what is personal: "
 BUCKETS = 1024  # of actors: events lie by bucket, and parts of the log are made of whole ones
 
@@ -96,7 +98,7 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping, formats: list[str])
             CASE WHEN "@reason" IS NOT NULL THEN {rejected} ELSE {others} END AS "@text",
             CASE WHEN "@reason" = '{_UNREAD}' THEN "@time" END AS "@time",
             {_unread(mapping)} AS "@unread"
-        FROM (SELECT *, coalesce("@refused", CASE WHEN actor_id IS NULL THEN 'no actor'
+        FROM (SELECT *, coalesce("@refused", CASE WHEN {_NOBODY} THEN 'no actor'
                 {_time_reasons(roles.time)} END) AS "@reason"
             FROM (SELECT "@row" AS "row", "@line", "@file", "@text", "@refused",
                 {_raw_time(roles.time)} AS "@time", {_kept_text(con, mapping)} AS "@kept",

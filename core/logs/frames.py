@@ -50,12 +50,14 @@ def read_sequences(
         Only these, all conditions together; by default all.
     """
     path = _folder(home, dataset_id) / "sequences.parquet"
-    cells = "*" if columns is None else ", ".join(map(quoted, columns))
+    every = "* EXCLUDE (file_row_number)"
+    cells = every if columns is None else ", ".join(map(quoted, columns))
     given = _given(sequences, actors)
     wanted = "true" if partition is None else f"{quoted(Column.PARTITION)} = {partition}"
-    source = f"read_parquet({file_literal(path)})"
     return _query(
-        f"SELECT {cells} FROM {source} WHERE {wanted} AND {_among(given)}", list(given.values())
+        f"""SELECT {cells} FROM read_parquet({file_literal(path)}, file_row_number = true)
+        WHERE {wanted} AND {_among(given)} ORDER BY file_row_number""",
+        list(given.values()),
     )
 
 

@@ -8,7 +8,15 @@ import duckdb
 
 from core.logs.engine import quoted
 from core.logs.profiling import Profile
-from core.logs.vocabulary import CODES, DESCRIPTIONS, ENTITIES, LABELS, PERSONAL, words_of
+from core.logs.vocabulary import (
+    BROWSERS,
+    CODES,
+    DESCRIPTIONS,
+    ENTITIES,
+    LABELS,
+    PERSONAL,
+    words_of,
+)
 from core.wording import percent
 
 # How far a guess can be trusted: below LIKELY somebody should look.
@@ -20,6 +28,7 @@ _MOST_COLUMNS = 40  # kept of a wide table, unless the analyst wants more
 _FEW_CATEGORIES = 50  # surely a category
 _MOST_CATEGORIES = 1000
 _FEW_NUMBERS = 20  # different whole numbers that may be codes
+_FEW_KINDS, _OFTEN = 8, 50  # so few values, each in so many rows, are kinds and identify nothing
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,7 @@ def _guess_kind(profile: Profile) -> Guess:
 def _guess_number(profile: Profile, words: list[str]) -> Guess:
     if profile.whole <= 0.98:
         return Guess("numeric", "numbers", SURE)
-    if _names_entity(words):
+    if _names_entity(words) and _tells_apart(profile):
         return Guess("entity", "identifies something that can be shared", SURE)
     if CODES & set(words):
         return Guess("categorical", "a code, though written as a number", SURE)
@@ -94,11 +103,11 @@ def _guess_number(profile: Profile, words: list[str]) -> Guess:
 
 
 def _guess_text(profile: Profile, words: list[str]) -> Guess:
-    if profile.lists > 0.5:
+    if profile.lists > 0.5 and not BROWSERS & set(words):
         return Guess("ignore", "lists of values", LIKELY)
     if profile.timed > 0.9:
         return Guess("ignore", "a second time", LIKELY)
-    if _names_entity(words):
+    if _names_entity(words) and _tells_apart(profile):
         return Guess("entity", "identifies something that can be shared", SURE)
     if CODES & set(words):
         return Guess("categorical", "a code or category", SURE)
@@ -108,11 +117,19 @@ def _guess_text(profile: Profile, words: list[str]) -> Guess:
 
 
 def _few_or_many(profile: Profile) -> Guess:
-    values = f"{profile.distinct} different values"
+    values = f"{profile.distinct:,} different value{'s' * (profile.distinct != 1)}"
     if profile.distinct <= _MOST_CATEGORIES:
         sure = LIKELY if profile.distinct <= _FEW_CATEGORIES else UNSURE
         return Guess("categorical", values, sure)
-    return Guess("entity", f"{values} that come back", UNSURE)
+    few = (
+        " of which few come back" if profile.distinct > 0.9 * profile.filled else " that come back"
+    )
+    return Guess("entity", f"{values}{few}", UNSURE)
+
+
+def _tells_apart(profile: Profile) -> bool:
+    """Tell whether there are more values than kinds have: a mobile is no device, a tier nobody."""
+    return profile.distinct > _FEW_KINDS or profile.filled < _OFTEN * profile.distinct
 
 
 def _measures_something(profile: Profile) -> bool:

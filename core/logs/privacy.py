@@ -22,6 +22,14 @@ _MASKS: Final = {  # in this order: a longer number would be taken for a shorter
     "[card]": r"\b\d(?:[ -]?\d){12,18}\b",
     "[phone]": r"\+?\(?\b\d(?:[ ()./-]{0,2}\d){8,14}\b",
 }
+# An address of a network or a date reads like a phone's number: with a mark inside it does not.
+_MARK: Final = "\x1f"
+_OCTET: Final = r"(0|[1-9]\d{0,2})"
+_MONTH_AND_DAY: Final = r"([-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12]\d|3[01]))"
+_NO_PHONES: Final = {
+    rf"(^|[^\d.]){_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}($|[^\d.]|\.$|\.\D)": r"\1\2@.\3@.\4@.\5@\6",
+    rf"(^|\D)((?:19|20)\d\d){_MONTH_AND_DAY}($|\D)": r"\1\2@\3@\4",
+}
 
 
 def is_private(mapping: Mapping) -> bool:
@@ -45,8 +53,12 @@ def create_masks(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
     """Create the macros `pseudonym` and `mask` in `con`."""
     inner, outer = (_pad(key, byte) for byte in (0x36, 0x5C))
     masked = "x"
+    for pattern, marked in [*_NO_PHONES.items()] * 2:  # what parts two is of the first
+        marked = literal(marked.replace("@", _MARK))
+        masked = f"regexp_replace({masked}, {literal(pattern)}, {marked}, 'g')"
     for word, pattern in _MASKS.items():
         masked = f"regexp_replace({masked}, {literal(pattern)}, '{word}', 'g')"
+    masked = f"replace({masked}, '{_MARK}', '')"
     con.execute(
         f"""CREATE MACRO pseudonym(x) AS substr(sha256(
             unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(x)))), 1, {_DIGITS})"""

@@ -38,11 +38,11 @@ def profile_facts(mapping: Mapping, actions: Sequence[str]) -> list[Fact]:
 
 
 def with_hours(mapping: Mapping, events: str, sequence: str) -> str:
-    """Return SQL of `events` with what the facts of an hour need: see `_entity_profile`.
+    """Return SQL of `events`, with the columns that facts of an hour need, if there are any.
 
     An hour begins with an event, as in the rule that marketplaces have for fake orders (orders by
-    distinct buyers of an hour, Shopee Code League 2020), and ends with its sequence, the column of
-    which is `sequence`. One that ends with an event has in front what came before a burst.
+    distinct buyers of an hour, Shopee Code League 2020): hours that end with an event would include
+    what came before a burst. It never goes beyond its sequence; `sequence` names that column.
     """
     entities = entity_columns(mapping) if mapping.roles.time else []
     if not entities:

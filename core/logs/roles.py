@@ -15,6 +15,7 @@ from core.logs.vocabulary import (
     EVENT_IDS,
     ITEMS,
     OTHER_TIMES,
+    PARTS_OF_AMOUNTS,
     PEOPLE,
     SESSIONS,
     TIMES,
@@ -66,7 +67,7 @@ def _by_words(
     for word in wanted:
         fitting = [p for p in free if word in words_of(p.name) and fits(p)]
         if fitting:
-            best = min(fitting, key=lambda p: len({*words_of(p.name)} - {word, "id"}))
+            best = min(fitting, key=lambda p: (len({*words_of(p.name)} - {word, "id"}), p.missing))
             return _Found(best, f"named like '{word}', and {because}", sure)
     return None
 
@@ -197,7 +198,7 @@ def _is_action(profile: Profile) -> bool:
 
 
 def _is_amount(profile: Profile) -> bool:
-    return profile.is_number
+    return profile.is_number and not PARTS_OF_AMOUNTS & set(words_of(profile.name))
 
 
 def _find_event_id(free: list[Profile]) -> _Found | None:

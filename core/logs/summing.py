@@ -44,8 +44,8 @@ def summarise_part(
     later = {"pattern_count", *(fact.name for fact in companion_facts(mapping))}
     facts = [fact for fact in profile_facts(mapping, actions) if fact.name not in later]
     cells = [f"CAST({fact.sql} AS DOUBLE) AS {quoted(fact.name)}" for fact in facts]
-    source = with_hours(mapping, "events", '"@sequence"')
     cells += [f"count(*) FILTER ({mark})::INTEGER AS {name}" for name, mark in doubts.items()]
+    source = with_hours(mapping, "events", '"@sequence"')
     con.execute(
         f"""CREATE OR REPLACE TABLE profiles_{part.number} AS
         SELECT profile.*, sequence_id, actor_id, was_cut AS {Trust.CUT},

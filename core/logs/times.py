@@ -71,6 +71,7 @@ _UTC = "(?: ?UTC| GMT|Z|[-+]00(?::?00)?)"
 _ZONE = r"(?:[-+]\d{2}(?::?\d{2})?| [A-Z][A-Za-z_]+/[A-Za-z_/-]+| [A-Z]{3,4})"
 
 # Digits that count from 1970: how many of them, and what makes microseconds of them.
+_ZONED = re.compile(r":\d\d(?:\.\d+)? ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)(?: \d{4})?$")
 _EPOCHS: Final = {
     "seconds": (10, "* 1000000"),
     "milliseconds": (13, "* 1000"),
@@ -115,6 +116,12 @@ def format_of(value: str) -> str | None:
             if _pattern(clock + zone).fullmatch(rest, between.end()):
                 return date + between.group() + clock + zone
     return None
+
+
+def is_local(value: str) -> bool:
+    """Tell whether a time says neither its zone nor how long after 1970 it is."""
+    counted = (None, *_EPOCHS, "number")
+    return format_of(value) not in counted and _ZONED.search(value) is None
 
 
 def leads_with_day_or_month(format: str | None) -> bool:

@@ -23,6 +23,8 @@ ACTIONS: Final = _each(
 )
 AMOUNTS: Final = _each("amount price total revenue paid cost gmv value spend")
 TIMES: Final = _each("time timestamp ts date datetime created at day when")
+BROWSERS: Final = {*_each("agent useragent ua browser")}  # their values hold semicolons
+PARTS_OF_AMOUNTS: Final = {*_each("discount coupon refund tax vat fee shipping tip")}
 EVENT_IDS: Final = {(word, "id") for word in ("event", "log", "click", "request", "message")}
 
 # Times of something else than the event, and words that describe somebody instead of naming him.
@@ -96,6 +98,7 @@ _CHINESE: Final = {
     **{"币种": "currency", "货币": "currency", "状态": "status", "性别": "gender"},
     **{"年龄": "age", "等级": "level", "级别": "level", "名称": "name", "标题": "title"},
     **{"昵称": "name", "优惠券": "coupon", "优惠码": "coupon", "银行卡": "card"},
+    **{"优惠": "discount", "折扣": "discount", "运费": "shipping", "税": "tax", "退款": "refund"},
     **{"欺诈": "fraud", "作弊": "abuse", "刷单": "brushed", "异常": "anomaly", "垃圾": "spam"},
 }
 _TRADITIONAL: Final = str.maketrans(

@@ -50,8 +50,9 @@ def fit_counters(encoder: Encoder, batch: Batch, bags: Bags, sure: Weights, seed
     places, stands_for = sampled(np.flatnonzero(chosen), abuse[chosen], rng)
     shown, label = batch.take(bags.rows[places]), abuse[places]
     weight = stands_for * sure[bags.rows[places]]
-    blank = shown.hidden(shown.field > 0)  # of which nobody can tell
-    copies = chain([shown], (hide(shown, rng) for _ in range(COPIES)), [blank])
+    partly = (hide(shown, rng) for _ in range(COPIES))
+    wholly = (shown.hidden(shown.field > 0) for _ in range(1))  # of which nobody can tell
+    copies = chain([shown], partly, wholly)
     again = 2 + COPIES
     counters = Counters(
         **linear(encoder.tokenizer, shown, label, weight),

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from core.errors import BadInput
 from core.model.encoder import Encoder
+from core.model.inference import enough_memory
 
 PATIENCE: Final = timedelta(days=7)  # the others wait while the main process reads and judges
 LOST: Final = (
@@ -118,15 +119,9 @@ def shared(encoder: Encoder) -> Iterator[Add]:
 
 def _alone(encoder: Encoder, step: Step, seed: int, accumulate: int) -> Tensor:
     torch.manual_seed(seed)
-    try:
+    with enough_memory(encoder.device):
         loss = step.loss(encoder)
         (loss / accumulate).backward()  # type: ignore[no-untyped-call]
-    except torch.OutOfMemoryError as error:
-        raise BadInput(
-            f"Training needs more memory than {encoder.device} has free: end what else uses it, "
-            "take a smaller back-bone, or set SPOOR_DEVICE=cpu. The same training goes on from its "
-            "last checkpoint."
-        ) from error
     return loss.detach()
 
 

@@ -1,7 +1,7 @@
 """What an encoder says about many sequences, batch by batch."""
 
-from collections.abc import Callable, Generator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,24 @@ def in_memory(encoder: Encoder, batch: Batch, function: Function) -> torch.Tenso
         )
     halves = np.array_split(np.arange(len(batch)), 2)
     return torch.cat([in_memory(encoder, batch.take(half), function) for half in halves])
+
+
+@contextmanager
+def enough_memory(device: torch.device) -> Iterator[None]:
+    """Say it in words where a training does not fit the memory of `device`.
+
+    Raises
+    ------
+    BadInput
+        If it does not.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise BadInput(
+            f"Training needs more memory than {device} has free: end what else uses it, take a "
+            "smaller back-bone, or set SPOOR_DEVICE=cpu."
+        ) from error
 
 
 def probabilities(

@@ -40,7 +40,7 @@ def test_a_proposal_says_why_and_a_guess_to_check_is_marked_in_words(open_page, 
     app = open_page("import_log", file=str(log_file))
     assert not app.exception
     assert "sure, 95 %: named like 'user', and its values come back" in _said(app)
-    assert "PLEASE CHECK 1 unsure guesses: grade" in _said(app)
+    assert "PLEASE CHECK 1 unsure guess: grade" in _said(app)
     app.selectbox(key=f"role-actor-{log_file}").select_index(0).run()
     assert "named like 'user'" not in _said(app)  # a reason is for the proposal only
 

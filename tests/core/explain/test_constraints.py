@@ -3,6 +3,7 @@ import pytest
 
 from core.explain.constraints import _unread
 from core.fields import Field
+from core.logs.mapping import Mapping
 from core.tokens import Tokenizer
 
 
@@ -21,5 +22,6 @@ def test_a_number_without_a_token_of_its_own_is_warned_of(
 ) -> None:
     words = "the quantity is {value}"
     field = Field("quantity", "quantity", "event", "number", words, edges=(1, 2, 3), discrete=True)
-    was, now = (pd.DataFrame({"quantity": values}) for values in ([7, 1], [given, 1]))
-    assert list(_unread(was, now, Tokenizer([field]))) == said
+    mapping = Mapping.model_validate({"columns": {"quantity": "numeric"}})
+    was, now = (pd.DataFrame({"quantity": values}, dtype=float) for values in ([7, 1], [given, 1]))
+    assert list(_unread(was, now, mapping, Tokenizer([field]))) == said

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from core.errors import BadInput
+from core.logs.engine import connect, scratch_folder
 from core.logs.frames import read_events, read_rejected
 from core.logs.importing import import_log
 from core.logs.mapping import Mapping, Roles
-from core.logs.privacy import home_key
+from core.logs.privacy import create_masks, home_key
 from core.logs.proposal import inspect_log
 from core.store.home import Home, open_home
 
@@ -56,6 +57,25 @@ def test_contacts_and_numbers_in_free_text_are_masked_and_counted(home: Home, wr
     counted = {"mail": 1, "id": 1, "card": 1, "phone": 1}
     assert dataset.quality["masked"] == {"comment": counted}
     assert any("1 card" in note for note in dataset.quality["notes"])
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("from 192.168.100.17, 10.0.0.1 and 203.0.113.250.", None),
+        ("on 2024-05-20 04:11:12 and 2024/05/20 04h", None),
+        ("06.12.34.56.78", "[phone]"),
+        ("415.555.2671 or 192.168.1.1", "[phone] or 192.168.1.1"),
+        ("call +49 (0)30 1234-5678", "call [phone]"),
+        ("1.2.3.4.5.6.7.8.9", "[phone]"),
+        ("ip 255.255.255.255 tel 13812345678", "ip 255.255.255.255 tel [phone]"),
+        ("2024-05-20 13812345678", "2024-05-20 [phone]"),
+    ],
+)
+def test_addresses_of_networks_and_dates_are_no_phone_numbers(text: str, left: str | None) -> None:
+    with scratch_folder() as scratch, connect(scratch) as con:
+        create_masks(con, bytes(32))
+        assert con.execute("SELECT mask(?)", [text]).fetchone() == (left or text,)
 
 
 def test_nothing_that_is_stored_holds_a_personal_value(home: Home, write: Any) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.logs.engine import connect
 from core.logs.importing import import_log
 from core.logs.mapping import Mapping, TimeRule
-from core.logs.times import day_first, format_of, formats_in, formats_of, time_sql
+from core.logs.times import day_first, format_of, formats_in, formats_of, is_local, time_sql
 from core.store.home import Home
 
 Writer = Callable[[datetime], str]
@@ -236,3 +236,24 @@ def test_the_commonest_way_comes_first() -> None:
 def test_a_number_above_twelve_tells_the_day(con, dates, first) -> None:
     make_source(con, dates)
     assert day_first(con, "at") is first
+
+
+@pytest.mark.parametrize(
+    ("value", "local"),
+    [
+        ("2019-10-01 00:00:00", True),
+        ("31/12/2019 23:59", True),
+        ("2019-10-01", True),
+        ("20-05-2024", True),
+        ("2019-10-01T00:00:00.123", True),
+        ("2019-10-01 00:00:00 UTC", False),
+        ("2019-10-01T00:00:00Z", False),
+        ("2019-10-01T00:00:00+08:00", False),
+        ("10/Oct/2000:13:55:36 -0700", False),
+        ("1569888000", False),
+        ("1569888000123", False),
+        ("soon", False),
+    ],
+)
+def test_a_time_says_its_zone_or_is_taken_as_local(value: str, local: bool) -> None:
+    assert is_local(value) is local
