@@ -106,7 +106,7 @@ def rates(groups: Sequence[Group], rate: str) -> go.Figure:
         marker={"size": 10, "color": [look.RISK, *[look.SERIES[0]] * (len(known) - 1)]},
         hovertext=[
             f"{look.plain(group['group'])}: {percent(one['value'], 1)} of {count:,} "
-            f"({percent(one['low'], 1)} to {percent(one['high'], 1)})"
+            f"({100 * one['low']:.1f} to {100 * one['high']:.1f})"
             for group, one, count in zip(known, found, counts, strict=True)
         ],
         hoverinfo="text",

@@ -75,7 +75,7 @@ def measure(log: pd.DataFrame) -> pd.DataFrame:
 
 def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(
-        found.sort_index(), expected.sort_index(), check_names=False, rtol=1e-9
+        found.sort_index(), expected.sort_index(), check_names=False, rtol=0, atol=1e-6
     )
 
 
