@@ -17,7 +17,8 @@ from core.explain.surrogate import sampled_values
 
 EXACT: Final = 12  # players of whom all coalitions are scored ...
 EXACT_POSITIONS: Final = 64_000  # ... where they take no more positions of the encoder
-LEAST: Final = 512  # coalitions of a sample
+LEAST: Final = 512  # coalitions of a sample ...
+LEAST_POSITIONS: Final = 20_000  # ... or more, where those of a short sequence take no longer
 MOST_PER_PLAYER: Final = 64
 STABLE: Final = 0.95  # rank correlation at which a sample is large enough
 NEGLIGIBLE: Final = 0.001  # of the score; halves that differ by no more need no larger sample
@@ -77,7 +78,7 @@ def sampled(
     """Return the players' Shapley values from a sample of their coalitions."""
     count, groups = players.count, players.levels[0]
     rng = np.random.default_rng(seed)
-    size = max(LEAST, PER_PLAYER * count)
+    size = max(LEAST, LEAST_POSITIONS // cost, PER_PLAYER * count)
     most = max(size, min(MOST_PER_PLAYER * count, POSITIONS // cost))
     most = min(most, 2**count - 2)  # there are no more
     known: dict[bytes, float] = {}

@@ -10,10 +10,12 @@ of the sequence, and an event's value would depend on which half it fell into.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from core.batch import MASK, Batch, joined
 from core.errors import BadInput
@@ -110,22 +112,32 @@ def _steps(batch: Batch, reads: Reads, cost: int, told: Told | None) -> Steps:
 
 def _in_step(scorer: Scorer, batches: Sequence[Batch], work: list[Steps]) -> list[Attribution]:
     """Go through the steps of several sequences side by side, scoring what all of them ask."""
+    evaluations = np.zeros(len(work), dtype=np.int64)
     found: dict[int, Attribution] = {}
     asked = {number: next(steps) for number, steps in enumerate(work)}
-    evaluations = np.zeros(len(work), dtype=np.int64)
-    while asked:
-        numbers = list(asked)
-        scores = score_hidden(scorer, [(batches[number], asked[number]) for number in numbers])
-        asked_now, asked = asked, {}
-        for number, answer in zip(numbers, scores, strict=True):
-            evaluations[number] += len(asked_now[number])
-            try:
-                asked[number] = work[number].send(answer)
-            except StopIteration as ended:
-                found[number] = ended.value
-    return [
-        replace(found[number], evaluations=int(evaluations[number])) for number in range(len(work))
-    ]
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        # Fits are of one thread each. What one sequence asks is answered here: it tells the page.
+        advance = pool.map if len(work) > 1 else map
+        while asked:
+            answers = score_hidden(scorer, [(batches[one], asked[one]) for one in asked])
+            told = advance(_answered, [work[one] for one in asked], answers)
+            for number, more in list(zip(asked, told, strict=True)):
+                evaluations[number] += len(asked[number])
+                if isinstance(more, Attribution):
+                    found[number] = more
+                    del asked[number]
+                else:
+                    asked[number] = more
+    return [replace(found[one], evaluations=int(evaluations[one])) for one in range(len(work))]
+
+
+def _answered(steps: Steps, scores: Floats) -> Hidden | Attribution:
+    """Go on with the scores asked for: to the next tokens to hide, or to the end."""
+    try:
+        return steps.send(scores)
+    except StopIteration as ended:
+        found: Attribution = ended.value
+        return found
 
 
 def score_hidden(scorer: Scorer, asked: Sequence[tuple[Batch, Hidden]]) -> list[Floats]:
