@@ -95,7 +95,7 @@ def apply(
         leaves no event, or makes the sequence longer than the log's longest.
     """
     mine = events[Column.SEQUENCE] == sequence_id
-    own = events[mine].reset_index(drop=True)
+    own, others = events[mine].reset_index(drop=True), events[~mine]
     _check(edits, len(own), mapping)
     rows = _written(edits, own, mapping)
     moved = _moved(edits, rows)
@@ -104,13 +104,13 @@ def apply(
         rows = _timed(rows, place, own, untimed=_untimed(edits, rows, moved))
     _borrow(edits, rows, events, mapping, look_up)
     edges = _stretched(own[Column.ROW].to_numpy(dtype=float), 0.5)
-    row = np.concatenate([events[~mine][Column.ROW], np.interp(place, *edges)])
-    whole = pd.concat([events[~mine].assign(**{ORIGIN: np.nan}), rows], ignore_index=True)
+    row = np.concatenate([others[Column.ROW], np.interp(place, *edges)])
+    whole = pd.concat([others.assign(**{ORIGIN: np.nan}), rows], ignore_index=True)
     whole[Column.ROW] = np.argsort(np.argsort(row, kind="stable"), kind="stable") + 1
     whole = whole.sort_values([Column.TIME, Column.ROW], ignore_index=True)
     mine = whole[Column.SEQUENCE] == sequence_id
-    whole.loc[mine, Column.POSITION] = np.arange(mine.sum())
-    return whole.astype({Column.POSITION: np.int64})
+    position = np.where(mine, mine.cumsum() - 1, whole[Column.POSITION])
+    return whole.assign(**{Column.POSITION: position.astype(np.int64)})
 
 
 def _check(edits: Edits, events: int, mapping: Mapping) -> None:

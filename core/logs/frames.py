@@ -193,4 +193,4 @@ def to_frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         if column in frame:
             frame[column] = frame[column].astype("datetime64[us]").dt.tz_localize("UTC")
     empty = [column for column in frame if frame[column].dtype == object]  # nothing but nulls
-    return frame.astype(dict.fromkeys(empty, "str"))
+    return frame.astype(dict.fromkeys(empty, "str")) if empty else frame

@@ -35,12 +35,12 @@ class Table:
         con.execute(f"CREATE OR REPLACE TEMP TABLE {self.name} AS {self.query}")
 
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Plan how to fill the table anew."""
+        """Plan how to fill the table again, and empty it."""
+        con.execute(f"TRUNCATE {self.name}")
         con.execute(f"PREPARE fill_{self.name} AS INSERT INTO {self.name} {self.query}")
 
-    def remake(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Fill the table anew, as prepared."""
-        con.execute(f"TRUNCATE {self.name}")
+    def fill(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Fill the table, empty, as prepared."""
         con.execute(f"EXECUTE fill_{self.name}")
 
 
@@ -60,11 +60,11 @@ class Older:
         con.unregister("counted")
 
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Nothing is to be planned."""
-
-    def remake(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Fill the table anew."""
+        """Empty the table: nothing is to be planned."""
         con.execute(f"TRUNCATE {self.name}")
+
+    def fill(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Fill the table, empty."""
         con.append(self.name, self.counted(con))
 
     def counted(self, con: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,6 +56,15 @@ def harmless(opened: Home, scorer: Scorer) -> Experiment:
 def sequence_of(home: Home, actor: str) -> str:
     sequences = read_sequences(home, "small").set_index("actor_id")
     return str(sequences.loc[actor, "sequence_id"])
+
+
+def test_events_that_cannot_be_measured_leave_nothing_behind(harmless: Experiment) -> None:
+    whole, profiles = harmless.remeasuring.measure(harmless.events)
+    with pytest.raises(duckdb.ConversionException):
+        harmless.remeasuring.measure(harmless.events.assign(amount="much"))
+    again, same = harmless.remeasuring.measure(harmless.events)
+    pd.testing.assert_frame_equal(again, whole)
+    pd.testing.assert_frame_equal(same, profiles)
 
 
 def test_without_edits_every_token_and_the_stored_score_stay(opened: Home, scorer: Scorer) -> None:
