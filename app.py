@@ -4,13 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages._common import hand_over
-
 PAGES = Path(__file__).parent / "pages"
 
 st.set_page_config(page_title="Spoor", page_icon=":material/footprint:", layout="wide")
-hand_over()
-st.html(PAGES / "style.css")
 here = st.navigation(
     {
         "Triage": [
@@ -34,6 +30,11 @@ here = st.navigation(
         ],
     }
 )
+# Not above: it takes seconds the first time, and until then Streamlit would list files as pages.
+from pages._common import hand_over  # noqa: E402
+
+hand_over()
+st.html(PAGES / "style.css")
 with st.sidebar:
     st.text_input(
         "Analyst",
