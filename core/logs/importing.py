@@ -167,8 +167,8 @@ def name_of(path: Path) -> str:
 
 
 def _free_id(home: Home, name: str) -> str:
-    """Return the slug of `name`, numbered when it is taken."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60].strip("-") or "log"
+    """Return the slug of `name`, in any script, numbered when it is taken."""
+    slug = re.sub(r"[\W_]+", "-", name.lower()).strip("-")[:40].strip("-") or "log"
     with home.engine.connect() as con:
         taken = set(datasets.all_datasets(con)["id"])
     number = 1

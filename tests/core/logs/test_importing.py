@@ -345,6 +345,22 @@ def test_a_data_set_is_known_only_once_its_files_are_in_place(
     assert files_of(home) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Shop 3_Oct (1).v2", "shop-3-oct-1-v2"),
+        ("优惠券订单 2024", "优惠券订单-2024"),
+        ("../../etc", "etc"),
+        ("…", "log"),
+        ("订" * 90, "订" * 40),
+    ],
+)
+def test_an_id_can_be_read_and_typed(home: Home, write: Write, name: str, expected: str) -> None:
+    found = import_log(home, write(SHOP), name=name)
+    assert found.id == expected
+    assert len(read_events(home, found.id)) == 4
+
+
 def test_a_folder_that_nobody_registered_keeps_its_name(home: Home, write: Write) -> None:
     (home.dataset_dir("log") / "events").mkdir(parents=True)
     assert import_log(home, write(SHOP)).id == "log-2"
