@@ -134,7 +134,12 @@ def _outcome(home: Home, job: Job) -> tuple[str, str, dict[str, Any] | None]:
 def _demo(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     from core.demo import load_demonstration
 
-    return load_demonstration(home, reporter.progress)
+    found = load_demonstration(home, reporter.progress)
+    with home.engine.begin() as con:  # nobody waits for the reasons of the last cases
+        jobs.enqueue(
+            con, "explain", {name: found[name] for name in ("model", "dataset")}, job.analyst
+        )
+    return found
 
 
 def _import(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
@@ -224,10 +229,21 @@ def _explain(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     dataset_id, by = asked["dataset"], asked.get("by")
     scorer = Scorer.load(home.model_dir(asked["model"]))
     if by is None:  # the first of the queue, so that they open at once
-        explain_queue(home, scorer, dataset_id, progress=reporter.progress)
+        ended = explain_queue(
+            home, scorer, dataset_id, progress=reporter.progress, others_wait=lambda: _others(home)
+        )
+        if not ended:  # someone waits for what they asked for: the rest comes after it
+            with home.engine.begin() as con:
+                jobs.enqueue(con, "explain", asked, job.analyst)
         return {"dataset": dataset_id}
     found = explain_cohort(home, scorer, dataset_id, by, progress=reporter.progress)
     return {"dataset": dataset_id, "cases": sum(group["cases"] for group in found["groups"])}
+
+
+def _others(home: Home) -> bool:
+    """Say whether other jobs wait."""
+    with home.engine.connect() as con:
+        return bool((jobs.unfinished(con)["status"] == "queued").any())
 
 
 def _faithfulness(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:

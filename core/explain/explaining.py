@@ -18,7 +18,7 @@ from core.store import cases, datasets, explanations
 from core.store.home import Home
 from core.tokens import Tokenizer, check_known
 
-IN_ADVANCE = 16  # cases explained before anybody opens them
+IN_ADVANCE = 500  # cases explained before anybody opens them
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,12 @@ def explain_queue(
     *,
     first: int = IN_ADVANCE,
     progress: Callable[[float, str], None],
-) -> None:
+    others_wait: Callable[[], bool] = lambda: False,
+) -> bool:
     """Explain the `first` cases of a queue in advance, so that they open at once.
 
-    Their coalitions share the calls of the model; what is explained already stays.
+    Their coalitions share the calls of the model; what is explained already stays. Ends early once
+    `others_wait`, and says whether it came to its end.
     """
     with home.engine.connect() as con:
         queue = drop_recut(home, dataset_id, cases.queue(con, dataset_id))
@@ -109,10 +111,13 @@ def explain_queue(
         stored = [explanations.get(con, scorer.model_id, dataset_id, one) for one in wanted]
     missing = [one for one, found in zip(wanted, stored, strict=True) if found is None]
     for start in range(0, len(missing), TOGETHER):
+        if start > 0 and others_wait():
+            return False
         some = missing[start : start + TOGETHER]
         _explain(home, scorer, dataset_id, some)
         done = len(wanted) - len(missing) + start + len(some)
         progress(done / len(wanted), f"explained {done} of {len(wanted)} cases")
+    return True
 
 
 def _explain(

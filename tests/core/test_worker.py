@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from core import worker
 from core.errors import Conflict
-from core.store import jobs
+from core.store import cases, explanations, jobs
 from core.store.home import ABANDONED, UNUSED, Home, now
 from core.store.jobs import Job
 from core.store.tables import jobs as table
@@ -89,6 +89,25 @@ def test_a_training_whose_worker_was_killed_is_ended_by_the_next_one(seeded_home
     assert len(known) == len(set(known))
     assert [epoch for phase, epoch in known if phase == "pre-training"] == list(range(1, 13))
     assert not list(seeded_home.checkpoints.iterdir())
+
+
+def test_explaining_a_queue_gives_way_and_is_taken_up_again(
+    seeded_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.explain.explaining.TOGETHER", 2)
+    asked = {"model": "finetuned", "dataset": "small"}
+    with seeded_home.engine.begin() as con:
+        waiting = cases.queue(con, "small")["sequence_id"].tolist()
+        jobs.enqueue(con, "explain", asked, "ann")
+        jobs.enqueue(con, "import", {"path": "absent.csv"}, "eva")
+    assert len(waiting) > 2
+    run_worker(seeded_home, idle=0)
+    with seeded_home.engine.connect() as con:
+        done = jobs.newest(con).sort_values("id")
+        assert done["kind"].tolist() == ["explain", "import", "explain"]
+        assert done["status"].tolist() == ["done", "failed", "done"]
+        for one in waiting:
+            assert explanations.get(con, "finetuned", "small", one) is not None
 
 
 def test_a_cancelled_job_stops_at_its_next_report(seeded_home: Home) -> None:
