@@ -28,35 +28,38 @@ _EVENTS_PER_CHUNK = 500_000  # of events divided by what they share: these rows 
 def measure_others(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     """Create a table of the facts of scope `log` for each column whose values events share.
 
-    It has `@bucket` and a row for each event of `accepted`, in the same order.
+    It has the `@bucket` of each event of `accepted` and its `@place` there, and lies in that order
+    by stretches only: sorting all of it would take memory that grows with the log.
     """
     for of, facts in _shared(mapping).items():
-        column = quoted(of)
+        column, others = quoted(of), _others(of)
         numbered = f"""(SELECT "@bucket" AS "@home", row_number() OVER () AS "@place", "row", ts,
             {_hashed(mapping)} FROM accepted)"""
+        kept = '"@home" AS "@bucket", "@place"'
         con.execute(
             f"""CREATE TABLE shared AS SELECT *, hash({column}) % {BUCKETS} AS "@bucket"
             FROM {numbered} WHERE {column} IS NOT NULL ORDER BY "@bucket", {column}, ts, "row" """
         )
-        chunks = parts_of(con, "shared", _EVENTS_PER_CHUNK)
+        query = _measured(con, mapping, facts, "(FROM shared LIMIT 0)", (of,), kept)
+        con.execute(f"CREATE TABLE {others} AS {query}")
 
         def measure(
-            own: duckdb.DuckDBPyConnection, chunk: Part, of: str = of, facts: list[Fact] = facts
+            own: duckdb.DuckDBPyConnection,
+            chunk: Part,
+            of: str = of,
+            facts: list[Fact] = facts,
+            others: str = others,
+            kept: str = kept,
         ) -> None:
             events = f"(FROM shared WHERE {chunk.condition})"
-            query = _measured(own, mapping, facts, events, (of,), '"@home", "@place"')
-            own.execute(f"CREATE OR REPLACE TABLE chunk_{chunk.number} AS {query}")
+            query = _measured(own, mapping, facts, events, (of,), kept)
+            own.execute(f'INSERT INTO {others} {query} ORDER BY "@place"')
 
-        in_parallel(con, measure, chunks)
-        tables = [f"chunk_{chunk.number}" for chunk in chunks]
-        lacking = f'SELECT "@home", "@place" FROM {numbered} WHERE {column} IS NULL'
-        every = " UNION ALL BY NAME ".join([*(f"FROM {table}" for table in tables), lacking])
+        in_parallel(con, measure, parts_of(con, "shared", _EVENTS_PER_CHUNK))
         con.execute(
-            f"""CREATE TABLE {_others(of)} AS SELECT "@home" AS "@bucket",
-                * EXCLUDE ("@home", "@place") FROM ({every}) ORDER BY "@place" """
+            f"INSERT INTO {others} BY NAME SELECT {kept} FROM {numbered} WHERE {column} IS NULL"
         )
-        for table in ("shared", *tables):
-            con.execute(f"DROP TABLE {table}")
+        con.execute("DROP TABLE shared")
 
 
 def create_part(con: duckdb.DuckDBPyConnection, mapping: Mapping, part: Part) -> None:
@@ -70,7 +73,8 @@ def create_part(con: duckdb.DuckDBPyConnection, mapping: Mapping, part: Part) ->
     con.execute(f"CREATE OR REPLACE TEMP TABLE facts AS {query}")
     others = "".join(
         f""" POSITIONAL JOIN (
-            SELECT * EXCLUDE ("@bucket") FROM {_others(of)} WHERE {part.condition})"""
+            SELECT * EXCLUDE ("@bucket", "@place") FROM {_others(of)} WHERE {part.condition}
+            ORDER BY "@place")"""
         for of in _shared(mapping)
     )
     stored = ", ".join(f"{_stored(fact)} AS {quoted(fact.name)}" for fact in event_facts(mapping))

@@ -62,9 +62,16 @@ def summarise_part(
 def create_sequences(
     con: duckdb.DuckDBPyConnection, mapping: Mapping, actions: Sequence[str], parts: Iterable[Part]
 ) -> None:
-    """Create the table `sequences` of `companions` and the tables `profiles_N` of all parts."""
+    """Create the table `sequences` of `companions` and the tables `profiles_N` of all parts.
+
+    One part goes in after the other: sorting all would take memory that grows with the log.
+    """
     tables = [f"profiles_{part.number}" for part in parts]
-    con.execute(f"CREATE VIEW profiles AS {' UNION ALL '.join(f'FROM {t}' for t in tables)}")
+    patterns = " UNION ALL ".join(f'SELECT "@pattern" FROM {table}' for table in tables)
+    con.execute(
+        f"""CREATE TABLE patterns AS SELECT "@pattern", count(*) AS alike FROM ({patterns})
+        GROUP BY "@pattern" """
+    )
     alike = {"pattern_count": "CAST(alike - 1 AS DOUBLE)", Column.EVENTS: "CAST(events AS BIGINT)"}
     alike |= {fact.name: f"CAST({fact.sql} AS DOUBLE)" for fact in companion_facts(mapping)}
     names = [fact.name for fact in profile_facts(mapping, actions) if fact.name != Column.EVENTS]
@@ -72,12 +79,13 @@ def create_sequences(
         *("sequence_id", "actor_id", "session_id", "first_ts", "last_ts", "events", "amount"),
         *("partition", *names, *Trust.COLUMNS),
     ]
-    cells = (f"{alike.get(name, quoted(name))} AS {quoted(name)}" for name in columns)
-    con.execute(
-        f"""CREATE TABLE sequences AS SELECT {", ".join(cells)} FROM profiles
-        JOIN (SELECT "@pattern", count(*) AS alike FROM profiles GROUP BY "@pattern")
-            USING ("@pattern") LEFT JOIN companions ON companions.actor = hash(actor_id)
-        ORDER BY "partition", "@sequence" """
-    )
-    for table in tables:
+    cells = ", ".join(f"{alike.get(name, quoted(name))} AS {quoted(name)}" for name in columns)
+    for number, table in enumerate(tables):
+        into = "INSERT INTO sequences" if number else "CREATE TABLE sequences AS"
+        con.execute(
+            f"""{into} SELECT {cells} FROM {table} JOIN patterns USING ("@pattern")
+                LEFT JOIN companions ON companions.actor = hash(actor_id)
+            ORDER BY "@sequence" """
+        )
         con.execute(f"DROP TABLE {table}")
+    con.execute("DROP TABLE patterns")

@@ -245,9 +245,9 @@ def test_sequences_keep_their_id_when_the_log_grows(home: Home, write: Write) ->
 def test_a_taken_name_is_numbered(home: Home, write: Write) -> None:
     path = write(SHOP)
     assert [import_log(home, path, name="Große Liste!").id for _ in range(3)] == [
-        "gro-e-liste",
-        "gro-e-liste-2",
-        "gro-e-liste-3",
+        "große-liste",
+        "große-liste-2",
+        "große-liste-3",
     ]
 
 
