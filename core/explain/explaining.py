@@ -113,10 +113,10 @@ def explain_queue(
     for start in range(0, len(missing), TOGETHER):
         if start > 0 and others_wait():
             return False
-        some = missing[start : start + TOGETHER]
-        _explain(home, scorer, dataset_id, some)
-        done = len(wanted) - len(missing) + start + len(some)
+        done = len(wanted) - len(missing) + start
         progress(done / len(wanted), f"explained {done} of {len(wanted)} cases")
+        _explain(home, scorer, dataset_id, missing[start : start + TOGETHER])
+    progress(1.0, f"explained {len(wanted)} cases")
     return True
 
 
