@@ -229,10 +229,15 @@ def _explain(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     dataset_id, by = asked["dataset"], asked.get("by")
     scorer = Scorer.load(home.model_dir(asked["model"]))
     if by is None:  # the first of the queue, so that they open at once
-        ended = explain_queue(
-            home, scorer, dataset_id, progress=reporter.progress, others_wait=lambda: _others(home)
-        )
-        if not ended:  # someone waits for what they asked for: the rest comes after it
+        with _a_core_to_spare():
+            ended = explain_queue(
+                home,
+                scorer,
+                dataset_id,
+                progress=reporter.progress,
+                others_wait=lambda: _others(home),
+            )
+        if not ended:  # the rest comes after what somebody waits for
             with home.engine.begin() as con:
                 jobs.enqueue(con, "explain", asked, job.analyst)
         return {"dataset": dataset_id}
@@ -240,10 +245,27 @@ def _explain(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     return {"dataset": dataset_id, "cases": sum(group["cases"] for group in found["groups"])}
 
 
+@contextmanager
+def _a_core_to_spare() -> Iterator[None]:
+    """Use a core less: analysts decide on the first cases while the others are explained."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads - 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _others(home: Home) -> bool:
-    """Say whether other jobs wait."""
+    """Say whether jobs wait that are more urgent than explaining a queue."""
     with home.engine.connect() as con:
-        return bool((jobs.unfinished(con)["status"] == "queued").any())
+        waiting = jobs.unfinished(con).query("status == 'queued'")
+    return any(
+        kind != "explain" or "by" in asked
+        for kind, asked in zip(waiting["kind"], waiting["arguments"], strict=True)
+    )
 
 
 def _faithfulness(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:

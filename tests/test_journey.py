@@ -188,7 +188,7 @@ def _score_again(page: Page, workbench: Home) -> None:
     # By address: a click on the link can meet the page's own rerun after the promotion.
     page.goto(urljoin(page.url, "/data_sets"))
     page.get_by_role("button", name="Score with the active model").click()
-    _until_idle(workbench, scored=2)
+    _until_scored(workbench, 2)
     page.get_by_role("link", name="Queue").click()
     with workbench.engine.connect() as con:
         active = models.active(con)
@@ -245,11 +245,13 @@ def _scores(workbench: Home) -> pd.Series:
     return pd.read_parquet(workbench.run_file(run.id)).set_index("sequence_id")["score"]
 
 
-def _until_idle(workbench: Home, *, scored: int) -> None:
+def _until_scored(workbench: Home, times: int) -> None:
+    """Wait for jobs to end; explanations of the whole queue nobody waits for."""
     deadline = time.monotonic() + LONG / 1000
     while time.monotonic() < deadline:
         with workbench.engine.connect() as con:
-            if jobs.unfinished(con).empty and jobs.newest(con, "score").shape[0] == scored:
+            waiting = set(jobs.unfinished(con)["kind"]) - {"explain"}
+            if not waiting and jobs.newest(con, "score").shape[0] == times:
                 return
         time.sleep(0.3)
     pytest.fail("The scoring did not end in time.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from core.store.home import Home
 from core.tokens import Tokenizer, check_known
 
 IN_ADVANCE = 500  # cases explained before anybody opens them
+PATIENCE = 3.0  # seconds that what others ask for may wait for them
 
 
 @dataclass(frozen=True)
@@ -103,19 +105,26 @@ def explain_queue(
     """Explain the `first` cases of a queue in advance, so that they open at once.
 
     Their coalitions share the calls of the model; what is explained already stays. Ends early once
-    `others_wait`, and says whether it came to its end.
+    `others_wait`, and says whether it came to its end. As many are explained together as take
+    about `PATIENCE`.
     """
     with home.engine.connect() as con:
-        queue = drop_recut(home, dataset_id, cases.queue(con, dataset_id))
+        queue = cases.queue(con, dataset_id)
+        queue = drop_recut(home, dataset_id, queue[queue["model_id"] == scorer.model_id])
         wanted = queue[Column.SEQUENCE].head(first).tolist()
         stored = [explanations.get(con, scorer.model_id, dataset_id, one) for one in wanted]
     missing = [one for one, found in zip(wanted, stored, strict=True) if found is None]
-    for start in range(0, len(missing), TOGETHER):
-        if start > 0 and others_wait():
+    size, left = 1, len(missing)
+    while left:
+        if left < len(missing) and others_wait():
             return False
-        done = len(wanted) - len(missing) + start
-        progress(done / len(wanted), f"explained {done} of {len(wanted)} cases")
-        _explain(home, scorer, dataset_id, missing[start : start + TOGETHER])
+        progress(1 - left / len(wanted), f"explained {len(wanted) - left} of {len(wanted)} cases")
+        some = missing[-left:][:size]
+        started = perf_counter()
+        _explain(home, scorer, dataset_id, some)
+        left -= len(some)
+        seconds = perf_counter() - started
+        size = max(1, min(TOGETHER, int(len(some) * PATIENCE / seconds)))
     progress(1.0, f"explained {len(wanted)} cases")
     return True
 

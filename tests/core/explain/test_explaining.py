@@ -104,6 +104,14 @@ def test_a_case_cut_differently_is_not_explained_in_advance(seeded_home: Home) -
         assert explanations.get(con, "finetuned", "small", kept) is not None
 
 
+def test_a_queue_of_another_model_is_not_explained_in_advance(seeded_home: Home) -> None:
+    scorer = Scorer.load(seeded_home.model_dir("pretrained"))
+    assert explain_queue(seeded_home, scorer, "small", progress=lambda *_: None)
+    with seeded_home.engine.connect() as con:
+        for one in cases.queue(con, "small")["sequence_id"]:
+            assert explanations.get(con, "pretrained", "small", one) is None
+
+
 def test_reasons_are_short_sentences_ordered_by_strength(seeded_home: Home) -> None:
     scorer = Scorer.load(seeded_home.model_dir("finetuned"))
     sequence_id, _ = first_batch(seeded_home, scorer)
