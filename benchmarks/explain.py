@@ -134,7 +134,7 @@ def code(present: Coalitions) -> npt.NDArray[np.int64]:
     return present @ (1 << np.arange(present.shape[1]))
 
 
-def measure_exact(known: list[tuple[Game, Floats]]) -> None:
+def measure_exact(known: list[tuple[Game, Floats]], seed: int) -> None:
     """Print how near the sampling path comes to all coalitions."""
     correlation, top, near, asked = [], [], [], []
     for game, scores in known:
@@ -150,7 +150,8 @@ def measure_exact(known: list[tuple[Game, Floats]]) -> None:
             return scores[code(~hidden[:, place])]
 
         cost = int(game.batch.positions[0])
-        found = play(sampled(game.players, cost, scores[0], scores[-1]), answer).values
+        sample = sampled(game.players, cost, scores[0], scores[-1], seed=seed)
+        found = play(sample, answer).values
         truth = exact_values(scores)
         correlation.append(np.corrcoef(found, truth)[0, 1])
         strength, picked = np.abs(truth[1:]), np.abs(found[1:]).argmax()
@@ -158,8 +159,9 @@ def measure_exact(known: list[tuple[Game, Floats]]) -> None:
         near.append(strength[picked] >= (1 - NEAR) * strength.max())
         asked.append(sum(counts))
     print(
-        f"12 players, {len(known)} sequences: correlation {np.median(correlation):.4f} median, "
-        f"{min(correlation):.3f} lowest; same top event {np.mean(top):.1%} "
+        f"12 players, {len(known)} sequences, seed {seed}: correlation "
+        f"{np.median(correlation):.4f} median, {min(correlation):.3f} lowest; "
+        f"same top event {np.mean(top):.1%} "
         f"(or one within {NEAR:.0%} of it: {np.mean(near):.1%}); "
         f"{np.median(asked):.0f} evaluations instead of {2**PLAYERS}"
     )
@@ -341,14 +343,20 @@ def main() -> None:
     parser.add_argument("--long", type=int, default=5, help="sequences of 50, and of 100 events")
     parser.add_argument("--permutations", type=int, default=20_000)
     parser.add_argument("--cases", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=3, help="of speed and queue")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        help="of speed, queue and edits; seeds against exact values",
+    )
     asked = parser.parse_args()
     home = open_home(asked.home)
     scorer = Scorer.load(home.model_dir("starter"))
     if {"exact", "rivals"} & set(asked.parts):
         games = exact_scores(home, scorer, asked.sequences)
         if "exact" in asked.parts:
-            measure_exact(games)
+            for seed in range(asked.rounds):
+                measure_exact(games, seed)
         if "rivals" in asked.parts:
             measure_rivals(games)
     parts = {

@@ -114,17 +114,17 @@ def explain_queue(
         wanted = queue[Column.SEQUENCE].head(first).tolist()
         stored = [explanations.get(con, scorer.model_id, dataset_id, one) for one in wanted]
     missing = [one for one, found in zip(wanted, stored, strict=True) if found is None]
-    size, left = 1, len(missing)
-    while left:
-        if left < len(missing) and others_wait():
+    stored_before, done, size = len(wanted) - len(missing), 0, 1
+    while done < len(missing):
+        if done > 0 and others_wait():
             return False
-        progress(1 - left / len(wanted), f"explained {len(wanted) - left} of {len(wanted)} cases")
-        some = missing[-left:][:size]
+        told = stored_before + done
+        progress(told / len(wanted), f"explained {told} of {len(wanted)} cases")
+        some = missing[done : done + size]
         started = perf_counter()
         _explain(home, scorer, dataset_id, some)
-        left -= len(some)
-        seconds = perf_counter() - started
-        size = max(1, min(TOGETHER, int(len(some) * PATIENCE / seconds)))
+        done += len(some)
+        size = max(1, min(TOGETHER, int(len(some) * PATIENCE / (perf_counter() - started))))
     progress(1.0, f"explained {len(wanted)} cases")
     return True
 

@@ -168,6 +168,7 @@ def name_of(path: Path) -> str:
 
 def _free_id(home: Home, name: str) -> str:
     """Return the slug of `name`, in any script, numbered when it is taken."""
+    # Names of models and runs begin with it: in any script they must fit the 255 bytes of a file's.
     slug = re.sub(r"[\W_]+", "-", name.lower()).strip("-")[:40].strip("-") or "log"
     with home.engine.connect() as con:
         taken = set(datasets.all_datasets(con)["id"])

@@ -32,34 +32,31 @@ def measure_others(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:
     by stretches only: sorting all of it would take memory that grows with the log.
     """
     for of, facts in _shared(mapping).items():
-        column, others = quoted(of), _others(of)
-        numbered = f"""(SELECT "@bucket" AS "@home", row_number() OVER () AS "@place", "row", ts,
-            {_hashed(mapping)} FROM accepted)"""
-        kept = '"@home" AS "@bucket", "@place"'
-        con.execute(
-            f"""CREATE TABLE shared AS SELECT *, hash({column}) % {BUCKETS} AS "@bucket"
-            FROM {numbered} WHERE {column} IS NOT NULL ORDER BY "@bucket", {column}, ts, "row" """
-        )
-        query = _measured(con, mapping, facts, "(FROM shared LIMIT 0)", (of,), kept)
-        con.execute(f"CREATE TABLE {others} AS {query}")
+        _compare(con, mapping, of, facts)
 
-        def measure(
-            own: duckdb.DuckDBPyConnection,
-            chunk: Part,
-            of: str = of,
-            facts: list[Fact] = facts,
-            others: str = others,
-            kept: str = kept,
-        ) -> None:
-            events = f"(FROM shared WHERE {chunk.condition})"
-            query = _measured(own, mapping, facts, events, (of,), kept)
-            own.execute(f'INSERT INTO {others} {query} ORDER BY "@place"')
 
-        in_parallel(con, measure, parts_of(con, "shared", _EVENTS_PER_CHUNK))
-        con.execute(
-            f"INSERT INTO {others} BY NAME SELECT {kept} FROM {numbered} WHERE {column} IS NULL"
-        )
-        con.execute("DROP TABLE shared")
+def _compare(con: duckdb.DuckDBPyConnection, mapping: Mapping, of: str, facts: list[Fact]) -> None:
+    """Create the table of the facts about who shares the values of one column."""
+    column, others, kept = quoted(of), _others(of), '"@home" AS "@bucket", "@place"'
+    numbered = f"""(SELECT "@bucket" AS "@home", row_number() OVER () AS "@place", "row", ts,
+        {_hashed(mapping)} FROM accepted)"""
+    con.execute(
+        f"""CREATE TABLE shared AS SELECT *, hash({column}) % {BUCKETS} AS "@bucket"
+        FROM {numbered} WHERE {column} IS NOT NULL ORDER BY "@bucket", {column}, ts, "row" """
+    )
+    none = _measured(con, mapping, facts, "(FROM shared LIMIT 0)", (of,), kept)
+    con.execute(f"CREATE TABLE {others} AS {none}")
+
+    def measure(own: duckdb.DuckDBPyConnection, chunk: Part) -> None:
+        events = f"(FROM shared WHERE {chunk.condition})"
+        query = _measured(own, mapping, facts, events, (of,), kept)
+        own.execute(f'INSERT INTO {others} {query} ORDER BY "@place"')
+
+    in_parallel(con, measure, parts_of(con, "shared", _EVENTS_PER_CHUNK))
+    con.execute(
+        f"INSERT INTO {others} BY NAME SELECT {kept} FROM {numbered} WHERE {column} IS NULL"
+    )
+    con.execute("DROP TABLE shared")
 
 
 def create_part(con: duckdb.DuckDBPyConnection, mapping: Mapping, part: Part) -> None:

@@ -35,8 +35,7 @@ class Table:
         con.execute(f"CREATE OR REPLACE TEMP TABLE {self.name} AS {self.query}")
 
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Plan how to fill the table again, and empty it."""
-        con.execute(f"TRUNCATE {self.name}")
+        """Plan how to fill the table again."""
         con.execute(f"PREPARE fill_{self.name} AS INSERT INTO {self.name} {self.query}")
 
     def fill(self, con: duckdb.DuckDBPyConnection) -> None:
@@ -60,8 +59,7 @@ class Older:
         con.unregister("counted")
 
     def prepare(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Empty the table: nothing is to be planned."""
-        con.execute(f"TRUNCATE {self.name}")
+        """Nothing is to be planned."""
 
     def fill(self, con: duckdb.DuckDBPyConnection) -> None:
         """Fill the table, empty."""
