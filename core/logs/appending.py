@@ -96,7 +96,7 @@ def _add_stored(con: duckdb.DuckDBPyConnection, counts: Counts, held: Dataset) -
         FROM stored UNION ALL BY NAME
         SELECT * REPLACE ("row" + greatest(0, (SELECT max("row") FROM stored)
             - (SELECT min("row") FROM accepted) + 1) AS "row") FROM accepted
-        ORDER BY "@bucket", actor_id, ts, "row" """
+        ORDER BY "@bucket", hash(actor_id), ts, "row" """
     )
     con.execute(
         """CREATE OR REPLACE TABLE rejected AS FROM (

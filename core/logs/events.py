@@ -35,7 +35,7 @@ def create_events(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> Counts:
     """Create the tables `accepted`, `rejected` and `unread` from `source`.
 
     `accepted` holds the usable events, by `@bucket` of their actor (0 to `BUCKETS` - 1), then by
-    actor, time and row: facts are computed along this order.
+    the hash of the actor, time and row: facts are computed along this order.
 
     Raises
     ------
@@ -92,7 +92,8 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping, formats: list[str])
     con.execute(
         f"""CREATE OR REPLACE TABLE accepted AS
         SELECT COLUMNS(lambda name: NOT starts_with(name, '@')), "@reason",
-            CASE WHEN "@reason" IS NULL THEN hash(actor_id) % {BUCKETS} ELSE -1 END AS "@bucket",
+            CASE WHEN "@reason" IS NULL THEN hash(actor_id) % {BUCKETS} ELSE -1 END::SMALLINT
+                AS "@bucket",
             CASE WHEN "@reason" IS NOT NULL THEN "@line" END AS "@line",
             CASE WHEN "@reason" IS NOT NULL THEN "@file" END AS "@file",
             CASE WHEN "@reason" IS NOT NULL THEN {rejected} ELSE {others} END AS "@text",
@@ -103,7 +104,7 @@ def _parse(con: duckdb.DuckDBPyConnection, mapping: Mapping, formats: list[str])
             FROM (SELECT "@row" AS "row", "@line", "@file", "@text", "@refused",
                 {_raw_time(roles.time)} AS "@time", {_kept_text(con, mapping)} AS "@kept",
                 {", ".join([*cells, *_raw_numbers(mapping)])}
-                FROM source)) ORDER BY "@bucket", actor_id, ts, "row" """
+                FROM source)) ORDER BY "@bucket", hash(actor_id), ts, "row" """
     )
 
 

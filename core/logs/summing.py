@@ -1,11 +1,12 @@
-"""The table `sequences`: a row per sequence with its profile and what lowers the trust in it."""
+"""The view `sequences`: a row per sequence with its profile and what lowers the trust in it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import duckdb
 
 from core.logs.companions import companion_facts
-from core.logs.engine import quoted
+from core.logs.engine import in_parallel, quoted
+from core.logs.events import BUCKETS
 from core.logs.fact import numeric_columns
 from core.logs.mapping import Mapping
 from core.logs.profiles import PATTERN, profile_facts, with_hours
@@ -60,14 +61,15 @@ def summarise_part(
 
 
 def create_sequences(
-    con: duckdb.DuckDBPyConnection, mapping: Mapping, actions: Sequence[str], parts: Iterable[Part]
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, actions: Sequence[str], parts: Sequence[Part]
 ) -> None:
-    """Create the table `sequences` of `companions` and the tables `profiles_N` of all parts.
+    """Create the view `sequences` of `companions` and the tables `profiles_N` of all parts.
 
-    One part goes in after the other: sorting all would take memory that grows with the log.
+    It lies in the order of the parts: sorting all would take memory that grows with the log.
     """
-    tables = [f"profiles_{part.number}" for part in parts]
-    patterns = " UNION ALL ".join(f'SELECT "@pattern" FROM {table}' for table in tables)
+    patterns = " UNION ALL ".join(
+        f'SELECT "@pattern" FROM profiles_{part.number}' for part in parts
+    )
     con.execute(
         f"""CREATE TABLE patterns AS SELECT "@pattern", count(*) AS alike FROM ({patterns})
         GROUP BY "@pattern" """
@@ -80,12 +82,16 @@ def create_sequences(
         *("partition", *names, *Trust.COLUMNS),
     ]
     cells = ", ".join(f"{alike.get(name, quoted(name))} AS {quoted(name)}" for name in columns)
-    for number, table in enumerate(tables):
-        into = "INSERT INTO sequences" if number else "CREATE TABLE sequences AS"
-        con.execute(
-            f"""{into} SELECT {cells} FROM {table} JOIN patterns USING ("@pattern")
-                LEFT JOIN companions ON companions.actor = hash(actor_id)
+
+    def complete(own: duckdb.DuckDBPyConnection, part: Part) -> None:
+        own.execute(
+            f"""CREATE OR REPLACE TABLE sequences_{part.number} AS
+            SELECT {cells} FROM profiles_{part.number} JOIN patterns USING ("@pattern") LEFT JOIN (
+                FROM (SELECT *, actor % {BUCKETS} AS "@bucket" FROM companions)
+                WHERE {part.condition}) AS companions ON companions.actor = hash(actor_id)
             ORDER BY "@sequence" """
         )
-        con.execute(f"DROP TABLE {table}")
-    con.execute("DROP TABLE patterns")
+
+    in_parallel(con, complete, parts)
+    whole = " UNION ALL ".join(f"FROM sequences_{part.number}" for part in parts)
+    con.execute(f"CREATE VIEW sequences AS {whole}")
