@@ -11,11 +11,12 @@ from sqlalchemy.exc import OperationalError
 
 from core import worker
 from core.errors import Conflict
+from core.runners import Reporter
 from core.store import cases, explanations, jobs
 from core.store.home import ABANDONED, UNUSED, Home, now
 from core.store.jobs import Job
 from core.store.tables import jobs as table
-from core.worker import ROOT, Reporter, ensure_worker, run_job, run_worker
+from core.worker import ROOT, ensure_worker, run_job, run_worker
 
 
 def do(home: Home, kind: str, **arguments: object) -> Job:

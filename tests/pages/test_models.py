@@ -3,10 +3,10 @@ from sqlalchemy import delete, update
 
 from core.govern.log import read_log
 from core.review.deciding import decide
+from core.runners import SETTINGS
 from core.store import cases, jobs, models
 from core.store.tables import labels
 from core.store.tables import models as models_table
-from core.worker import SETTINGS
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
 
