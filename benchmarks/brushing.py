@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.learning import SHARED, load, run
+from core.explain.explaining import read_each
 from core.explain.shapley import attribute
 from core.govern.log import read_log
 from core.logs.frames import read_events
@@ -74,7 +75,7 @@ def measure(folder: Path, seed: int, shops: int) -> None:
         wanted = brushing[own[Column.ROW].to_numpy() - 1]
         if not 0 < wanted.sum() < len(own):
             continue
-        one = batch.take([row])
+        (one,) = read_each(home, scorer, DATASET, [name])
         of_events = attribute(scorer, one).by_event(one)[1:]
         for way, values in {
             "attribution": of_events,

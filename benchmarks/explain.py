@@ -30,12 +30,13 @@ from core.batch import Batch, joined
 from core.demo import NAME
 from core.explain.coalitions import draw, every_coalition, exact_values, fitted_values
 from core.explain.edits import Edits
+from core.explain.explaining import read_each
 from core.explain.players import Players, players_of
 from core.explain.sampling import PER_PLAYER, alike, sampled
 from core.explain.shapley import attribute, attribute_many
 from core.explain.surrogate import sampled_values
 from core.explain.whatif import Experiment
-from core.logs.frames import read_events, read_sequences
+from core.logs.frames import read_sequences
 from core.model.encoder import POSITIVE
 from core.scoring.cases import read_scores
 from core.scoring.engine import Scorer
@@ -70,7 +71,7 @@ class Game:
 
     def hidden(self, hidden: Coalitions) -> Floats:
         """Return the scores where these tokens are hidden."""
-        parts = [joined([self.batch.hidden(row) for row in some]) for some in _pieces(hidden)]
+        parts = [self.batch.hidden_in_turn(some) for some in _pieces(hidden)]
         found = [self.scorer.predict_proba(part)[:, POSITIVE] for part in parts]
         return np.concatenate(found).astype(np.float64)
 
@@ -113,12 +114,7 @@ def highest(home: Home, events: tuple[int, int], count: int) -> list[str]:
 
 def sequences(home: Home, scorer: Scorer, events: tuple[int, int], count: int) -> list[Batch]:
     """Return these sequences as tokens."""
-    ids = highest(home, events, count)
-    known = read_sequences(home, NAME)
-    some = known[known["sequence_id"].isin(ids)]  # in the order of the events
-    found = read_events(home, NAME, sequences=ids)
-    batch = scorer.encoder.tokenizer.encode(found, some)
-    return [batch.take([row]) for row in range(len(batch))]
+    return list(read_each(home, scorer, NAME, highest(home, events, count)))
 
 
 def exact_scores(home: Home, scorer: Scorer, count: int) -> list[tuple[Game, Floats]]:

@@ -26,6 +26,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.learning import SHARED, run, show_parts
+from core.explain.explaining import read_each
 from core.explain.shapley import attribute
 from core.govern.evaluation import baselines_of
 from core.govern.log import read_log
@@ -156,7 +157,7 @@ def measure(folder: Path, name: str, seed: int, explained: int) -> None:
         whose = str(sequence[Column.ACTOR])
         own = [(whose, at) in truth for at in events[Column.TIME]]
         if 0 < sum(own) < len(own):
-            one = batch.take([highest[bag]])
+            (one,) = read_each(home, scorer, dataset, [sequence[Column.SEQUENCE]])
             areas[scheme].append(roc_auc_score(own, attribute(scorer, one).by_event(one)[1:]))
     for scheme, found in areas.items():
         if found:

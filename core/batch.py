@@ -55,6 +55,13 @@ class Batch:
         """Return the batch with the `chosen` tokens hidden behind ``[MASK]``."""
         return replace(self, ids=np.where(chosen, MASK, self.ids).astype(np.int32))
 
+    def hidden_in_turn(self, chosen: npt.NDArray[np.bool_]) -> "Batch":
+        """Return the one sequence as often as `chosen`, (C, T), has rows, each row's hidden."""
+        times, length = chosen.shape
+        ids = np.where(chosen, MASK, self.ids).astype(np.int32)
+        offsets = np.arange(times + 1, dtype=np.int64) * length
+        return Batch(ids.ravel(), np.tile(self.field, times), np.tile(self.event, times), offsets)
+
     def take(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> "Batch":
         """Return the sequences `rows`, in that order."""
         rows = np.asarray(rows, dtype=np.int64)

@@ -95,6 +95,10 @@ class Tokenizer:
         }
         return _assemble(grids["profile"], grids["event"], counts)
 
+    def encode_profiles(self, sequences: pd.DataFrame) -> Ids:
+        """Return the tokens of the profiles of `sequences` alone, (N, P)."""
+        return self._grid("profile", sequences, np.arange(len(sequences), dtype=np.int32))[0]
+
     def sentence(self, token_id: int, field: int) -> str:
         """Say a token in plain words."""
         return self.fields[field - 1].sentence(self.tokens[token_id])

@@ -9,6 +9,7 @@ import numpy as np
 
 from core.batch import Batch
 from core.errors import NotFound
+from core.explain.profiled import Profiled, profiled
 from core.explain.reasons import Reason, reasons
 from core.explain.shapley import TOGETHER, Attribution, Told, attribute_many
 from core.logs.frames import actions, drop_recut, read_events, read_mapping, read_sequences
@@ -175,8 +176,10 @@ def describe(
 
 def read_each(
     home: Home, scorer: Scorer, dataset_id: str, sequence_ids: Sequence[str]
-) -> list[Batch]:
+) -> list[Profiled]:
     """Return sequences as the model reads them, one by one, in the order of the ids.
+
+    With some events hidden, their profiles are of the others: see `core.explain.profiled`.
 
     Raises
     ------
@@ -195,7 +198,8 @@ def read_each(
     # Few events say nothing about shares: whether the columns are the model's does.
     check_known(scorer.encoder.tokenizer, mapping, names, events.iloc[:0], scorer.model_id)
     batch = scorer.encoder.tokenizer.encode(events, some)
-    return [batch.take([rows[one]]) for one in sequence_ids]
+    found = profiled(scorer.encoder, batch, events, mapping, names)
+    return [found[rows[one]] for one in sequence_ids]
 
 
 def _part(value: dict[str, Any]) -> Part:

@@ -22,6 +22,7 @@ from core.explain.comparing import SHARES, STAGES, Measured, compare
 from core.explain.explaining import read_each
 from core.explain.methods import INSIDE, METHODS, Hiding, check_defined
 from core.explain.naming import METHOD_WORDS
+from core.explain.profiled import Profiled
 from core.logs.frames import drop_recut
 from core.schema import Column
 from core.scoring.engine import Scorer
@@ -176,7 +177,7 @@ def _defined(scorer: Scorer) -> tuple[list[str], dict[str, str]]:
     return names, missing
 
 
-def _flagged(home: Home, scorer: Scorer, dataset_id: str, cases: int) -> list[Batch]:
+def _flagged(home: Home, scorer: Scorer, dataset_id: str, cases: int) -> list[Profiled]:
     """Return the sequences of some flagged cases that wait, one by one."""
     with home.engine.connect() as con:
         queue = drop_recut(home, dataset_id, stored_cases.queue(con, dataset_id))

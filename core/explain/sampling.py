@@ -18,7 +18,7 @@ from core.explain.surrogate import sampled_values
 EXACT: Final = 12  # players of whom all coalitions are scored ...
 EXACT_POSITIONS: Final = 64_000  # ... where they take no more positions of the encoder
 LEAST: Final = 512  # coalitions of a sample ...
-LEAST_POSITIONS: Final = 20_000  # ... or more, where those of a short sequence take no longer
+LEAST_POSITIONS: Final = 28_000  # ... or more, where those of a short sequence take no longer
 MOST_PER_PLAYER: Final = 64
 STABLE: Final = 0.95  # rank correlation at which a sample is large enough
 NEGLIGIBLE: Final = 0.001  # of the score; halves that differ by no more need no larger sample

@@ -2,8 +2,9 @@
 
 The players are the profile and the events; inside a player its tokens divide its value (Owen,
 "Values of games with a priori unions", 1977). So tokens add up to their event, and events to the
-score. What is outside a coalition is hidden by ``[MASK]``, as in pre-training. Coalitions are
-scored together, those of one sequence and those of several.
+score. What is outside a coalition is hidden by ``[MASK]``, as in pre-training, and an event of a
+log from the profile too (`core.explain.profiled`). Coalitions are scored together, those of one
+sequence and those of several.
 
 shap's PartitionExplainer has Owen values over a binary tree only: events would be halves of halves
 of the sequence, and an event's value would depend on which half it fell into.
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.batch import MASK, Batch, joined
+from core.batch import Batch, joined
 from core.errors import BadInput
 from core.explain.coalitions import Floats
 from core.explain.dividing import by_token
@@ -156,7 +157,7 @@ def score_hidden(scorer: Scorer, asked: Sequence[tuple[Batch, Hidden]]) -> list[
             if piece and size + some.size > MOST_TOKENS:
                 scores.append(_probabilities(scorer, piece))
                 piece, size = [], 0
-            piece.append(_coalitions(batch, some))
+            piece.append(batch.hidden_in_turn(some))
             size += some.size
     scores.append(_probabilities(scorer, piece))
     return np.split(np.concatenate(scores), np.cumsum(counts)[:-1])
@@ -164,11 +165,3 @@ def score_hidden(scorer: Scorer, asked: Sequence[tuple[Batch, Hidden]]) -> list[
 
 def _probabilities(scorer: Scorer, piece: list[Batch]) -> Floats:
     return scorer.predict_proba(joined(piece))[:, POSITIVE].astype(np.float64)
-
-
-def _coalitions(batch: Batch, hidden: Hidden) -> Batch:
-    """Return one sequence as often as `hidden` has rows, each row's tokens hidden."""
-    times, length = hidden.shape
-    ids = np.where(hidden, MASK, batch.ids).astype(np.int32)
-    offsets = np.arange(times + 1, dtype=np.int64) * length
-    return Batch(ids.ravel(), np.tile(batch.field, times), np.tile(batch.event, times), offsets)

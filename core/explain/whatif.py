@@ -18,6 +18,7 @@ from core.errors import NotFound
 from core.explain.constraints import warnings
 from core.explain.edits import ORIGIN, Edits, apply
 from core.explain.explaining import Explanation, describe
+from core.explain.profiled import profiled
 from core.explain.reasons import Reason
 from core.explain.shapley import attribute
 from core.logs.facts import event_facts
@@ -177,8 +178,10 @@ def explain(experiment: Experiment, found: WhatIf) -> Explanation:
     scorer = experiment.scorer
     folder = experiment.home.model_dir(scorer.model_id)
     usual = np.asarray(read_json(folder / "usual.json")["share"])
-    attribution = attribute(scorer.at(Priority.EXPLANATION), found.batch)
-    return describe(found.batch, attribution, scorer.encoder.tokenizer, usual)
+    mapping, names = experiment.mapping, experiment.actions
+    (one,) = profiled(scorer.encoder, found.batch, found.events, mapping, names)
+    attribution = attribute(scorer.at(Priority.EXPLANATION), one)
+    return describe(one, attribution, scorer.encoder.tokenizer, usual)
 
 
 @dataclass(frozen=True)

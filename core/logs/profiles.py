@@ -20,7 +20,9 @@ def profile_facts(mapping: Mapping, actions: Sequence[str]) -> list[Fact]:
     facts = [_of_sequence("events", "count(*)", "count", "{value} events")]
     if mapping.roles.time:
         facts += _pace_profile()
-    facts.append(_of_sequence("actor_before", "min(nth) - 1", "count", "{value} earlier events"))
+    facts.append(
+        _of_sequence("actor_before", "min(nth - position) - 1", "count", "{value} earlier events")
+    )
     if mapping.roles.action:
         facts += _action_profile(actions)
     if mapping.roles.item:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from core.store.home import now
 from core.store.tables import datasets, explanations
 
-VERSION: Final = 2  # raised when explanations are computed or told in another way
+VERSION: Final = 3  # raised when explanations are computed or told in another way
 
 
 def get(con: Connection, model_id: str, dataset_id: str, sequence_id: str) -> dict[str, Any] | None:
