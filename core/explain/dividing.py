@@ -17,9 +17,9 @@ from core.explain.coalitions import Floats, context_weights, every_coalition, ex
 from core.explain.players import Groups, Hidden, Players, Scores, without
 
 EXACT: Final = 12  # other players and tokens together of whom all coalitions are scored
-POSITIONS: Final = 200_000  # of the encoder, for all orders of one sequence
-PASSES: Final = 3  # orders that a player gets on average ...
-MOST_PASSES: Final = 16  # ... and at most
+POSITIONS: Final = 175_000  # of the encoder, for all orders of one sequence
+PASSES: Final = 6  # orders that a player gets on average ...
+MOST_PASSES: Final = 24  # ... and at most
 
 
 @dataclass(frozen=True)
