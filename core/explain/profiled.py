@@ -51,7 +51,8 @@ class Profiled(Batch):
             ids = copies.ids.reshape(chosen.shape)
             own = slice(1, starts[1])  # after [CLS]
             measured = self.profiles.encode(self.number, shown[partly, 1:], self.ids[own])
-            ids[partly, own] = np.where(chosen[partly, own], MASK, measured)
+            stays = chosen[partly, own] | ~self.reads[own]
+            ids[partly, own] = np.where(stays, ids[partly, own], measured)
         return copies
 
 

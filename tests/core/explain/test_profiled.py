@@ -90,6 +90,18 @@ def test_what_no_model_reads_of_an_event_does_not_keep_it_in_the_profile(
     assert profile(found) == profile(one.hidden_in_turn(without(one, [2])[None]))
 
 
+def test_what_no_model_reads_of_a_profile_stays_as_it_is(seeded_home: Home, scorer: Scorer) -> None:
+    _, (one,) = first(seeded_home, scorer)
+    measured = one.hidden_in_turn(without(one, [1])[None])
+    changed = np.flatnonzero((measured.ids != one.ids) & (one.event == 0))
+    read = one.reads.copy()
+    read[changed[0]] = False
+    partly = Profiled(one.ids, one.field, one.event, one.offsets, read, one.number, one.profiles)
+    found = partly.hidden_in_turn(without(one, [1])[None])
+    assert found.ids[changed[0]] == one.ids[changed[0]]
+    assert (found.ids[changed[1:]] == measured.ids[changed[1:]]).all()
+
+
 def test_hidden_tokens_of_the_profile_stay_hidden(seeded_home: Home, scorer: Scorer) -> None:
     _, (one,) = first(seeded_home, scorer)
     hidden = without(one, [1])
