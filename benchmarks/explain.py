@@ -8,6 +8,7 @@
 On the demonstration log with the starter model, whose size is that of the default model.
 `exact`: the sampling path against all coalitions of 12 players. `long`: at 50 and 100 events,
 against many permutations (and what these are worth: the correlation of two halves of them).
+`reasons`: how far values of tokens, and reasons, depend on the orders that are drawn.
 `rivals`: ways to estimate from equally many evaluations. `speed`: seconds until the first estimate,
 all events and all tokens are there. `queue`: evaluations per second across cases, case by case, and
 one coalition at a time, interleaved. `whatif`: milliseconds until an edited sequence has its score.
@@ -29,15 +30,19 @@ from benchmarks.explain_text import measure_text
 from core.batch import Batch, joined
 from core.demo import NAME
 from core.explain.coalitions import draw, every_coalition, exact_values, fitted_values
+from core.explain.dividing import by_token
 from core.explain.edits import Edits
 from core.explain.explaining import read_each
 from core.explain.players import Players, players_of
-from core.explain.sampling import PER_PLAYER, alike, sampled
+from core.explain.profiled import Profiled
+from core.explain.reasons import reasons
+from core.explain.sampling import PER_PLAYER, alike, by_player, sampled
 from core.explain.shapley import attribute, attribute_many
 from core.explain.surrogate import sampled_values
 from core.explain.whatif import Experiment
 from core.logs.frames import read_sequences
 from core.model.encoder import POSITIVE
+from core.model.files import read_json
 from core.scoring.cases import read_scores
 from core.scoring.engine import Scorer
 from core.store import runs
@@ -112,9 +117,9 @@ def highest(home: Home, events: tuple[int, int], count: int) -> list[str]:
     return ids
 
 
-def sequences(home: Home, scorer: Scorer, events: tuple[int, int], count: int) -> list[Batch]:
+def sequences(home: Home, scorer: Scorer, events: tuple[int, int], count: int) -> list[Profiled]:
     """Return these sequences as tokens."""
-    return list(read_each(home, scorer, NAME, highest(home, events, count)))
+    return read_each(home, scorer, NAME, highest(home, events, count))
 
 
 def exact_scores(home: Home, scorer: Scorer, count: int) -> list[tuple[Game, Floats]]:
@@ -303,6 +308,35 @@ def measure_seeds(home: Home, scorer: Scorer, count: int) -> None:
     print(f"rank correlation of two seeds {ranks:.3f}, told by one of them {told:.3f}")
 
 
+def measure_reasons(home: Home, scorer: Scorer, count: int) -> None:
+    """Print how far values of tokens, and so reasons, depend on which orders are drawn."""
+    tokenizer = scorer.encoder.tokenizer
+    usual = np.asarray(read_json(home.model_dir(scorer.model_id) / "usual.json")["share"])
+    found = []
+    for batch in sequences(home, scorer, (5, 30), count):
+        game = Game.of(scorer, batch)
+        cost, ends = int(batch.positions[0]), (game.base_value, game.score)
+        values = play(by_player(game.players, cost, *ends), game.hidden).values
+        none = np.zeros(len(batch.ids), dtype=bool)
+        one, other = (
+            play(by_token(game.players, values, cost, none, seed=seed), game.hidden)
+            for seed in (1, 2)
+        )
+        sums = [np.bincount(batch.ids, weights=some) for some in (one, other)]
+        held = np.unique(batch.ids[batch.field > 0])
+        said = [
+            {why.token for why in reasons(batch, some, tokenizer, usual)} for some in (one, other)
+        ]
+        found.append(
+            (np.corrcoef(sums[0][held], sums[1][held])[0, 1], len(said[0] & said[1]), len(said[0]))
+        )
+    correlation, shared, of = np.mean(found, axis=0)
+    print(
+        f"{count} cases of 5 to 30 events, two seeds: values of tokens, added over events, "
+        f"correlate by {correlation:.3f}; {shared:.1f} of {of:.1f} reasons are the same"
+    )
+
+
 def measure_queue(home: Home, scorer: Scorer, count: int, rounds: int) -> None:
     """Print evaluations per second across cases, case by case and one coalition at a time."""
     batches = sequences(home, scorer, (2, 20), count)
@@ -332,10 +366,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    known = ("exact", "rivals", "long", "seeds", "speed", "queue", "whatif", "text")
+    known = ("exact", "rivals", "long", "seeds", "reasons", "speed", "queue", "whatif", "text")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--parts", nargs="+", default=list(known), choices=known)
-    parser.add_argument("--sequences", type=int, default=100, help="of 12 players")
+    parser.add_argument("--sequences", type=int, default=100, help="of 12 players; of reasons")
     parser.add_argument("--long", type=int, default=5, help="sequences of 50, and of 100 events")
     parser.add_argument("--permutations", type=int, default=20_000)
     parser.add_argument("--cases", type=int, default=500)
@@ -358,6 +392,7 @@ def main() -> None:
     parts = {
         "long": lambda: measure_long(home, scorer, asked.long, asked.permutations),
         "seeds": lambda: measure_seeds(home, scorer, asked.long),
+        "reasons": lambda: measure_reasons(home, scorer, asked.sequences),
         "speed": lambda: measure_speed(home, scorer, asked.long, asked.rounds),
         "queue": lambda: measure_queue(home, scorer, asked.cases, asked.rounds),
         "whatif": lambda: measure_whatif(home, scorer, asked.long, asked.rounds),

@@ -41,13 +41,18 @@ class _Plan:
 
 
 def by_token(
-    players: Players, values: Floats, cost: int, pruned: npt.NDArray[np.bool_]
+    players: Players,
+    values: Floats,
+    cost: int,
+    pruned: npt.NDArray[np.bool_],
+    *,
+    seed: int = 0,
 ) -> Generator[Hidden, Scores, Floats]:
     """Divide the players' values among their tokens, (T,), level by level.
 
     `pruned` tokens, (T,), which are one player because they hardly matter, share evenly.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     for depth in range(1, len(players.levels)):
         levels = players.levels[: depth + 1]
         values = yield from _divided(levels, values, cost, pruned, rng)

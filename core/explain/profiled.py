@@ -19,6 +19,7 @@ import pandas as pd
 
 from core.batch import MASK, Batch
 from core.fields import Ids
+from core.logs.engine import undone
 from core.logs.mapping import Mapping
 from core.logs.measuring import naive, profile_query
 from core.logs.profiles import profile_facts
@@ -106,10 +107,9 @@ class Profiles:
         coalition, event = np.nonzero(distinct)
         if len(coalition):
             rows = pd.DataFrame({"sequence_id": coalition, "@event": event})
-            with self._lock:
+            with self._lock, undone(self._con):
                 self._con.append("shown", rows)
                 measured = self._con.execute(f"EXECUTE measured({number})").df()
-                self._con.execute("TRUNCATE shown")
             tokens = self._tokenizer.encode_profiles(measured)
             found[measured[Column.SEQUENCE]] = np.where(self._summed_up, tokens, whole)
         return found[place.ravel()]

@@ -4,13 +4,13 @@ Planning the queries takes several times as long as running them on the events o
 they are planned once, on a connection that stays open, for tables that are filled and undone.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from threading import Lock
 
 import duckdb
 import pandas as pd
 
+from core.logs.engine import undone
 from core.logs.frames import to_frame
 from core.logs.mapping import Mapping
 from core.logs.measuring import naive, own_facts, own_facts_steps, profile_query
@@ -57,7 +57,7 @@ class Remeasuring:
         The events in their order, and a row per sequence: sequence_id and the facts of scope
         `sequence`.
         """
-        with self._lock, self._undone():
+        with self._lock, undone(self._con):
             self._con.append("edited", self._as_given(events), by_name=True)
             for step in self._steps:
                 step.fill(self._con)
@@ -65,15 +65,6 @@ class Remeasuring:
             profiles = self._con.execute("EXECUTE profiles").df()
         measured = events.assign(**{name: own[name].to_numpy() for name in self._own})
         return measured[measured[Column.SEQUENCE].notna()].reset_index(drop=True), profiles
-
-    @contextmanager
-    def _undone(self) -> Iterator[None]:
-        """Leave the tables empty; undoing is faster than emptying each."""
-        self._con.begin()
-        try:
-            yield
-        finally:
-            self._con.rollback()
 
     def _as_given(self, events: pd.DataFrame) -> pd.DataFrame:
         times = naive(events[Column.TIME])
