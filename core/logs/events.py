@@ -180,12 +180,12 @@ def _kept_text(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> str:
         if not name.startswith("@")
     ]
     row = f"concat_ws({literal(mapping.format.delimiter or ';')}, {', '.join(cells)})"
-    left_out = f'concat({literal(_LEFT_OUT)}, pseudonym("@text"))'
+    left_out = f'concat({literal(_LEFT_OUT)}, kept("@text"))'
     return f"""CASE WHEN "@refused" IS NULL THEN {row} ELSE {left_out} END"""
 
 
 def _kept_cell(name: str, kind: Kind | None) -> str:
-    return f"pseudonym({quoted(name)})" if kind in ("personal", "ignore") else quoted(name)
+    return f"kept({quoted(name)})" if kind in ("personal", "ignore") else quoted(name)
 
 
 def _reject(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import hmac
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,17 @@ def test_a_column_that_is_to_be_masked_is_text_and_must_exist(home: Home, write:
         import_log(home, path, mapping=Mapping(mask=["phone"]))
     with pytest.raises(BadInput, match="column 'user' is the actor; accepted there: text"):
         import_log(home, path, mapping=Mapping(mask=["user"]))
+
+
+def test_a_pseudonym_of_digits_only_is_no_number_of_a_card(home: Home, write: Any) -> None:
+    def pseudonym(value: str) -> str:
+        return hmac.new(home_key(home.path), value.encode(), hashlib.sha256).hexdigest()[:16]
+
+    name = next(name for name in map(str, count()) if pseudonym(f"Bob {name}").isdigit())
+    rows = f"u1,2026-01-01,Bob {name}\nu2,notatime,Bob {name}\n"
+    mapping = Mapping.model_validate(
+        {"roles": {"actor": "user", "time": "at"}, "columns": {"full name": "personal"}}
+    )
+    dataset = import_log(home, write(f"user,at,full name\n{rows}"), mapping=mapping)
+    kept = read_rejected(home, dataset.id)["raw"][0]
+    assert kept == f"u2,notatime,{pseudonym(f'Bob {name}')}"
