@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from ray.cluster_utils import Cluster
 
-from core.demo import MAPPING, _install_starter
+from core.demo import MAPPING, install_starter
 from core.logs import building
 from core.logs.frames import partitions
 from core.logs.importing import import_log
@@ -78,7 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         home = open_home(folder / "home")
-        scorer = Scorer.load(home.model_dir(_install_starter(home)))
+        scorer = Scorer.load(home.model_dir(install_starter(home)))
         dataset = repeated(home, folder, given.copies)
         rates: dict[str, list[float]] = {"local": [], "ray": []}
         for _ in range(given.rounds):

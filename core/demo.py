@@ -65,7 +65,7 @@ def load_demonstration(home: Home, progress: Progress = lambda share, text: None
 
     progress(0.0, "making the demonstration log")
     dataset_id = _import(home).id
-    model_id = _install_starter(home)
+    model_id = install_starter(home)
     with home.engine.connect() as con:
         scored = runs.newest(con, dataset_id)
     if scored is not None:  # what was decided and promoted since must stay
@@ -95,7 +95,7 @@ def _import(home: Home) -> Dataset:
             return import_log(home, log, mapping=MAPPING, name=NAME)
 
 
-def _install_starter(home: Home) -> str:
+def install_starter(home: Home) -> str:
     """Copy the starter model into the home; it decides if no other model does."""
     described = json.loads((STARTER / "training.json").read_text())
     metrics = json.loads((STARTER / "metrics.json").read_text())

@@ -6,7 +6,7 @@ import streamlit as st
 from core.charts.overview import score_histogram
 from core.logs.frames import read_sequences
 from core.review import policy
-from core.scoring.cases import read_scores
+from core.scoring.cases import actor_scores
 from core.store.runs import Run
 from pages._common import CHART, analyst, home, refusals
 
@@ -14,9 +14,8 @@ from pages._common import CHART, analyst, home, refusals
 @st.cache_data(max_entries=4, show_spinner=False)
 def actor_view(run_id: str, dataset_id: str) -> tuple[pd.Series, float | None]:
     """Return the score of each actor and the days the log covers."""
-    by_actor = policy.actor_scores(read_scores(home(), run_id))
     times = read_sequences(home(), dataset_id, columns=["first_ts", "last_ts"])
-    return by_actor, policy.days_covered(times)
+    return actor_scores(home(), run_id), policy.days_covered(times)
 
 
 @st.fragment

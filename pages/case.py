@@ -35,7 +35,8 @@ from pages._working import draw_state, look
 def sequences_of(run_id: str, dataset_id: str, actor_id: str, held: int) -> pd.DataFrame:
     """Return an actor's sequences with their scores; `held`: how many events the data set has."""
     theirs = read_sequences(home(), dataset_id, actors=[actor_id])
-    return theirs.merge(read_scores(home(), run_id), on=["sequence_id", "actor_id"])
+    scores = read_scores(home(), run_id, actors=[actor_id])
+    return theirs.merge(scores, on=["sequence_id", "actor_id"])
 
 
 def _to_whatif(case: Case) -> None:

@@ -54,23 +54,24 @@ def read_sequences(
     cells = every if columns is None else ", ".join(map(quoted, columns))
     given = _given(sequences, actors)
     wanted = "true" if partition is None else f"{quoted(Column.PARTITION)} = {partition}"
-    return _query(
+    return query(
         f"""SELECT {cells} FROM read_parquet({file_literal(path)}, file_row_number = true)
         WHERE {wanted} AND {_among(given)} ORDER BY file_row_number""",
-        list(given.values()),
+        given,
     )
 
 
 def drop_recut(home: Home, dataset_id: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Leave out the rows whose sequence is gone: a log that has grown may be cut differently."""
-    there = read_sequences(home, dataset_id, columns=[Column.SEQUENCE])[Column.SEQUENCE]
-    return frame[frame[Column.SEQUENCE].isin(there)].reset_index(drop=True)
+    named = frame[Column.SEQUENCE]
+    there = read_sequences(home, dataset_id, sequences=list(named), columns=[Column.SEQUENCE])
+    return frame[named.isin(there[Column.SEQUENCE])].reset_index(drop=True)
 
 
 def read_rejected(home: Home, dataset_id: str) -> pd.DataFrame:
     """Return the rejected rows: line, reason, raw text."""
     path = _folder(home, dataset_id) / "rejected.parquet"
-    return _query(f"SELECT * FROM read_parquet({file_literal(path)})")
+    return query(f"SELECT * FROM read_parquet({file_literal(path)})")
 
 
 def read_events(
@@ -106,11 +107,11 @@ def read_events(
     every = '* EXCLUDE ("@file", file_row_number)'
     cells = every if columns is None else ", ".join(map(quoted, columns))
     try:
-        return _query(
+        return query(
             f"""SELECT {cells}
             FROM read_parquet([{files}], filename = '@file', file_row_number = true)
             WHERE {_among(given)} ORDER BY "@file", file_row_number""",
-            list(given.values()),
+            given,
         )
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         raise BadInput(
@@ -128,10 +129,10 @@ def read_nearest(
     """
     files = ", ".join(file_literal(part) for part in _parts(home, dataset_id))
     moment = "0" if at is None else f"abs(epoch_us(ts) - {at.value // 1000})"
-    found = _query(
-        f"""FROM read_parquet([{files}]) WHERE {quoted(column)} = ? ORDER BY {moment}, "row"
+    found = query(
+        f"""FROM read_parquet([{files}]) WHERE {quoted(column)} = $value ORDER BY {moment}, "row"
         LIMIT 1""",
-        [value],
+        {"value": value},
     )
     return None if found.empty else found.iloc[0]
 
@@ -139,7 +140,7 @@ def read_nearest(
 def read_groups(home: Home, dataset_id: str, column: str) -> pd.Series:
     """Return each actor's commonest value of a column of the events: actor -> value or None."""
     files = ", ".join(file_literal(part) for part in _parts(home, dataset_id))
-    found = _query(
+    found = query(
         f"""SELECT actor_id, mode({quoted(column)} ORDER BY {quoted(column)}) AS value
         FROM read_parquet([{files}]) GROUP BY actor_id ORDER BY actor_id"""
     )
@@ -163,10 +164,10 @@ def _parts_with(
 ) -> list[Path]:
     """Return the parts that hold the wanted sequences or actors (one part when there is none)."""
     path = _folder(home, dataset_id) / "sequences.parquet"
-    found = _query(
+    found = query(
         f"""SELECT DISTINCT "partition" FROM read_parquet({file_literal(path)})
         WHERE {_among(given)} ORDER BY 1""",
-        list(given.values()),
+        given,
     )
     return [parts[number] for number in found[Column.PARTITION]] or parts[:1]
 
@@ -177,13 +178,14 @@ def _given(sequences: Sequence[str] | None, actors: Sequence[str] | None) -> dic
 
 
 def _among(given: dict[str, list[str]]) -> str:
-    wanted = [f"{quoted(column)} IN (SELECT unnest(?))" for column in given]
+    wanted = [f"{quoted(column)} IN (SELECT unnest(${column}))" for column in given]
     return " AND ".join(wanted) or "true"
 
 
-def _query(query: str, parameters: Sequence[str | list[str]] | None = None) -> pd.DataFrame:
+def query(sql: str, parameters: dict[str, Any] | None = None) -> pd.DataFrame:
+    """Return what DuckDB finds, times in UTC; what does not fit into memory waits on the disk."""
     with scratch_folder() as scratch, connect(scratch) as con:
-        return to_frame(con.execute(query, parameters or []))
+        return to_frame(con.execute(sql, parameters or {}))
 
 
 def to_frame(result: duckdb.DuckDBPyConnection) -> pd.DataFrame:

@@ -6,7 +6,8 @@ becomes the share of the training data that is at least as strange. Of the two s
 stranger counts, and the logarithm of its share only by its own logarithm, for far out the tail of a
 surprise is a guess; with the pattern it adds up as Fisher combines p-values (Statistical Methods
 for Research Workers, 1925). The score is the percentile of that among the training data, which do
-not count themselves, as new ones cannot: never a probability.
+not count themselves, as new ones cannot: never a probability. Where many of them are alike it is
+steep, and rounding of a surprise can show in its fourth digit.
 """
 
 from collections.abc import Callable

@@ -19,11 +19,6 @@ class Workload:
     per_day: float | None  # None when the log has no time
 
 
-def actor_scores(scores: pd.DataFrame) -> pd.Series:
-    """Return the maximum score of each actor."""
-    return scores.groupby(Column.ACTOR)[Column.SCORE].max()
-
-
 def days_covered(sequences: pd.DataFrame) -> float | None:
     """Return the length of the log in days, at least an hour; None without times."""
     span = sequences[Column.LAST].max() - sequences[Column.FIRST].min()

@@ -3,13 +3,14 @@
 Torch is not needed for that, so a page may import this module at its top.
 """
 
-import math
+from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from core.errors import NotFound
-from core.logs.frames import read_sequences
+from core.logs.engine import file_literal
+from core.logs.frames import query, read_sequences
 from core.schema import Column
 from core.scoring.known import DIGEST
 from core.store import cases, models, runs
@@ -20,15 +21,26 @@ MOST_CASES = 3000  # nobody reviews more before the next scoring run
 MOST_RANDOM = 200
 
 
-def read_scores(home: Home, run_id: str) -> pd.DataFrame:
-    """Return a run's scores: sequence_id, actor_id, score.
+def read_scores(home: Home, run_id: str, *, actors: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return a run's scores, of all or of some actors: sequence_id, actor_id, score.
 
     Where the model tells schemes apart, also likely_scheme and likely_share, see `cases`.
     """
-    file = home.run_file(run_id)
-    if not file.exists():
-        raise NotFound(f"The scores of run '{run_id}' are gone: score the data set again.")
-    return pd.read_parquet(file).drop(columns=DIGEST, errors="ignore")
+    file = _file(home, run_id)
+    if actors is None:
+        return pd.read_parquet(file).drop(columns=DIGEST, errors="ignore")
+    return query(
+        f"""SELECT COLUMNS(lambda name: name <> '{DIGEST}') FROM read_parquet({file_literal(file)})
+        WHERE actor_id IN (SELECT unnest($actors))""",
+        {"actors": list(actors)},
+    )
+
+
+def actor_scores(home: Home, run_id: str) -> "pd.Series[float]":
+    """Return the maximum score of each actor, in no order."""
+    file = file_literal(_file(home, run_id))
+    found = query(f"SELECT max(score)::DOUBLE AS score FROM read_parquet({file}) GROUP BY actor_id")
+    return found[Column.SCORE]
 
 
 def renew_queue(home: Home, run: Run) -> int:
@@ -36,20 +48,10 @@ def renew_queue(home: Home, run: Run) -> int:
 
     Returns the number of cases added; nothing changes if another run decides (by now).
     """
-    needed = [Column.ACTOR, Column.EVENTS, Column.AMOUNT, Column.LAST]
-    scores = read_scores(home, run.id)
-    sequences = read_sequences(home, run.dataset_id, columns=needed)
     with home.engine.connect() as con:
         threshold = models.threshold(con, run.model_id)
         while runs.deciding(con, run.dataset_id) == run:
-            picked = build_cases(
-                scores,
-                sequences,
-                threshold=threshold,
-                run_id=run.id,
-                dataset_id=run.dataset_id,
-                rng=np.random.default_rng(0),
-            )
+            picked = build_cases(home, run, threshold)
             con.rollback()  # else what others decided meanwhile would not be seen
             added = cases.replace_open(con, run.dataset_id, picked)
             drawn, threshold = threshold, models.threshold(con, run.model_id)
@@ -61,41 +63,46 @@ def renew_queue(home: Home, run: Run) -> int:
 
 
 def build_cases(
-    scores: pd.DataFrame,
-    sequences: pd.DataFrame,
-    *,
-    threshold: float,
-    run_id: str,
-    dataset_id: str,
-    rng: np.random.Generator,
-    random_share: float = 0.01,
+    home: Home, run: Run, threshold: float, *, random_share: float = 0.01
 ) -> pd.DataFrame:
     """Return the cases of a run, ready for `cases.replace_open`.
 
     A case is an actor, its score the maximum over its sequences. Actors at or above `threshold`
     are cases for certain; of the others a random slice is, so that what the model misses can be
-    estimated.
-
-    Parameters
-    ----------
-    scores
-        sequence_id, actor_id, score of every sequence.
-    sequences
-        The data set's sequences: sequence_id, actor_id, events, amount, last_ts.
+    estimated. Only what is picked is read into memory.
     """
-    actors = cases_of_actors(scores, sequences, threshold)
-    above = actors[actors[Column.SCORE] >= threshold].head(MOST_CASES)
-    below = actors[actors[Column.SCORE] < threshold]
-    size = min(math.ceil(len(below) * random_share), MOST_RANDOM)
-    drawn = below.iloc[np.sort(rng.choice(len(below), size=size, replace=False))]
-    picked = pd.concat(
-        [
-            above.assign(source="score", propensity=1.0),
-            drawn.assign(source="random", propensity=size / max(len(below), 1)),
-        ],
-        ignore_index=True,
+    picked = _pick(home, run, threshold, random_share)
+    actors = picked[Column.ACTOR].tolist()
+    columns = [Column.ACTOR, Column.EVENTS, Column.AMOUNT, Column.LAST]
+    sequences = read_sequences(home, run.dataset_id, actors=actors, columns=columns)
+    scores = read_scores(home, run.id, actors=actors)
+    found = cases_of_actors(scores, sequences, threshold).merge(picked, on=Column.ACTOR)
+    return found.assign(run_id=run.id, dataset_id=run.dataset_id, created_at=now())
+
+
+def _pick(home: Home, run: Run, threshold: float, random_share: float) -> pd.DataFrame:
+    """Return who becomes a case: actor_id, source and propensity."""
+    return query(
+        f"""WITH actors AS MATERIALIZED (
+            SELECT actor_id, max(score)::DOUBLE AS score
+            FROM read_parquet({file_literal(_file(home, run.id))}) GROUP BY actor_id),
+        above AS (SELECT actor_id FROM actors WHERE score >= $threshold
+            ORDER BY score DESC, actor_id LIMIT {MOST_CASES}),
+        rest AS (SELECT count(*) AS actors, least(ceil(count(*) * $share), {MOST_RANDOM}) AS size
+            FROM actors WHERE score < $threshold),
+        drawn AS (SELECT actor_id FROM actors WHERE score < $threshold
+            ORDER BY hash(actor_id, $run), actor_id LIMIT (SELECT size::BIGINT FROM rest))
+        SELECT actor_id, 'score' AS source, 1.0::DOUBLE AS propensity FROM above
+        UNION ALL SELECT actor_id, 'random', size / rest.actors FROM drawn, rest""",
+        {"threshold": threshold, "share": random_share, "run": run.id},
     )
-    return picked.assign(run_id=run_id, dataset_id=dataset_id, created_at=now())
+
+
+def _file(home: Home, run_id: str) -> Path:
+    file = home.run_file(run_id)
+    if not file.exists():
+        raise NotFound(f"The scores of run '{run_id}' are gone: score the data set again.")
+    return file
 
 
 def cases_of_actors(

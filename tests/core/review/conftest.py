@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -38,20 +37,14 @@ def reviewed(tmp_path: Path) -> Home:
     run_file = home.run_file("run")
     run_file.parent.mkdir()
     SCORES.to_parquet(run_file)
-    frame = build_cases(
-        SCORES,
-        SEQUENCES,
-        threshold=0.5,
-        run_id="run",
-        dataset_id="log",
-        rng=np.random.default_rng(0),
-    )
+    run = Run("run", "m", "log", 4, 0.1, now())
+    frame = build_cases(home, run, 0.5)
     with home.engine.begin() as con:
         datasets.add(con, Dataset("log", "log", "log.csv", {}, {}, 12, 12, 0, 0, 3, 4, now()))
         models.add(
             con, Model("m", "anomaly", "probability", "candidate", "log", None, 0.5, {}, now())
         )
         models.promote(con, "m", "analyst")
-        runs.add(con, Run("run", "m", "log", 4, 0.1, now()))
+        runs.add(con, run)
         cases.replace_open(con, "log", frame)
     return home

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from core.review.policy import (
     Workload,
-    actor_scores,
     days_covered,
     promote,
     roll_back,
@@ -13,7 +12,7 @@ from core.review.policy import (
     workload,
 )
 from core.scoring import cases as scoring
-from core.scoring.cases import renew_queue
+from core.scoring.cases import actor_scores, renew_queue
 from core.store import cases, models, runs
 from core.store.home import now
 from core.store.models import Model
@@ -21,8 +20,8 @@ from core.store.runs import Run
 from tests.core.review.conftest import SCORES, SEQUENCES
 
 
-def test_a_threshold_is_told_in_cases_and_cases_a_day():
-    by_actor = actor_scores(SCORES)
+def test_a_threshold_is_told_in_cases_and_cases_a_day(reviewed):
+    by_actor = actor_scores(reviewed, "run")
     assert workload(by_actor, days_covered(SEQUENCES), 0.8) == Workload(2, 1.0)
     assert workload(by_actor, None, 0.8) == Workload(2, None)
 
@@ -84,10 +83,10 @@ def test_a_threshold_set_while_the_queue_is_filled_is_the_one_it_is_filled_by(
 ):
     build = scoring.build_cases
 
-    def while_somebody_decides(*given, **named):
-        if named["threshold"] != 0.85:
+    def while_somebody_decides(home, run, threshold):
+        if threshold != 0.85:
             set_threshold(reviewed, "m", 0.85, "eva")
-        return build(*given, **named)
+        return build(home, run, threshold)
 
     monkeypatch.setattr(scoring, "build_cases", while_somebody_decides)
     with reviewed.engine.connect() as con:

@@ -1,8 +1,12 @@
-import numpy as np
+from collections.abc import Callable
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from core.scoring.cases import build_cases
+from core.store.home import now, open_home
+from core.store.runs import Run
 
 
 def _scores() -> pd.DataFrame:
@@ -11,26 +15,25 @@ def _scores() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["sequence_id", "actor_id", "score"])
 
 
-def _sequences(scores: pd.DataFrame) -> pd.DataFrame:
-    last = pd.date_range("2026-01-01", periods=len(scores), freq="D", tz="UTC")
-    return scores[["sequence_id", "actor_id"]].assign(events=2, amount=1.5, last_ts=last)
-
-
-def _build(threshold: float, share: float = 0.0) -> pd.DataFrame:
+@pytest.fixture
+def build(tmp_path: Path) -> Callable[..., pd.DataFrame]:
+    """Return what makes cases of these scores."""
+    home = open_home(tmp_path)
     scores = _scores()
-    return build_cases(
-        scores,
-        _sequences(scores),
-        threshold=threshold,
-        run_id="run",
-        dataset_id="log",
-        rng=np.random.default_rng(0),
-        random_share=share,
-    )
+    last = pd.date_range("2026-01-01", periods=len(scores), freq="D")
+    sequences = scores[["sequence_id", "actor_id"]].assign(events=2, amount=1.5, last_ts=last)
+    for file, frame in (
+        (home.dataset_dir("log") / "sequences.parquet", sequences),
+        (home.run_file("run"), scores),
+    ):
+        file.parent.mkdir(parents=True)
+        frame.to_parquet(file)
+    run = Run("run", "m", "log", len(scores), 0.1, now())
+    return lambda threshold, share=0.0: build_cases(home, run, threshold, random_share=share)
 
 
-def test_a_case_is_an_actor_with_its_highest_score_and_its_flagged_sequences():
-    cases = _build(0.5)
+def test_a_case_is_an_actor_with_its_highest_score_and_its_flagged_sequences(build):
+    cases = build(0.5)
     columns = ["actor_id", "sequence_id", "score", "flagged", "events", "amount", "source"]
     assert cases[columns].to_dict("records") == [
         {
@@ -56,8 +59,8 @@ def test_a_case_is_an_actor_with_its_highest_score_and_its_flagged_sequences():
     assert set(cases["propensity"]) == {1.0}
 
 
-def test_a_random_slice_of_the_rest_carries_the_probability_of_being_drawn():
-    cases = _build(0.87, share=0.5)
+def test_a_random_slice_of_the_rest_carries_the_probability_of_being_drawn(build):
+    cases = build(0.87, share=0.5)
     drawn = cases[cases["source"] == "random"]
     assert len(drawn) == 1
     assert drawn["propensity"].tolist() == [0.5]
@@ -65,14 +68,14 @@ def test_a_random_slice_of_the_rest_carries_the_probability_of_being_drawn():
     assert drawn["actor_id"].item() in ("bob", "cy")
 
 
-def test_a_score_equal_to_the_threshold_is_a_case():
-    assert _build(0.9)["actor_id"].tolist() == ["ann"]
+def test_a_score_equal_to_the_threshold_is_a_case(build):
+    assert build(0.9)["actor_id"].tolist() == ["ann"]
 
 
 @pytest.mark.parametrize("low", [0.0, 0.2, 0.5, 0.85])
-def test_a_higher_threshold_never_makes_more_cases(low):
-    assert len(_build(low)) >= len(_build(low + 0.1))
+def test_a_higher_threshold_never_makes_more_cases(build, low):
+    assert len(build(low)) >= len(build(low + 0.1))
 
 
-def test_every_actor_above_the_threshold_leaves_nobody_to_draw():
-    assert set(_build(0.0, share=0.5)["source"]) == {"score"}
+def test_every_actor_above_the_threshold_leaves_nobody_to_draw(build):
+    assert set(build(0.0, share=0.5)["source"]) == {"score"}

