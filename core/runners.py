@@ -50,14 +50,17 @@ class Reporter:
             raise Cancelled
 
 
+def explain_later(home: Home, model_id: str, dataset_id: str, analyst: str) -> None:
+    """Ask for the reasons of a queue in a job of its own: meanwhile its cases can be decided."""
+    with home.engine.begin() as con:
+        jobs.enqueue(con, "explain", {"model": model_id, "dataset": dataset_id}, analyst)
+
+
 def _demo(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     from core.demo import load_demonstration
 
     found = load_demonstration(home, reporter.progress)
-    with home.engine.begin() as con:  # nobody waits for the reasons of the last cases
-        jobs.enqueue(
-            con, "explain", {name: found[name] for name in ("model", "dataset")}, job.analyst
-        )
+    explain_later(home, found["model"], found["dataset"], job.analyst)
     return found
 
 
@@ -116,9 +119,7 @@ def _score(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
     scorer = Scorer.load(home.model_dir(model_id))
     dataset_id = job.arguments["dataset"]
     run = score_dataset(home, scorer, dataset_id, progress=reporter.progress)
-    # A job of its own: whoever waits for the scores can begin to decide.
-    with home.engine.begin() as con:
-        jobs.enqueue(con, "explain", {"model": model_id, "dataset": dataset_id}, job.analyst)
+    explain_later(home, model_id, dataset_id, job.analyst)
     return {"run": run.id, "dataset": run.dataset_id, "sequences": run.sequences}
 
 
@@ -150,8 +151,7 @@ def _explain(home: Home, job: Job, reporter: Reporter) -> dict[str, Any]:
                 others_wait=lambda: _others(home),
             )
         if not ended:  # the rest comes after what somebody waits for
-            with home.engine.begin() as con:
-                jobs.enqueue(con, "explain", asked, job.analyst)
+            explain_later(home, asked["model"], dataset_id, job.analyst)
         return {"dataset": dataset_id}
     found = explain_cohort(home, scorer, dataset_id, by, progress=reporter.progress)
     return {"dataset": dataset_id, "cases": sum(group["cases"] for group in found["groups"])}

@@ -38,9 +38,17 @@ def job_in_url(kinds: Sequence[str]) -> Job | None:
 
 
 def show_running(kinds: Sequence[str] = tuple(KINDS)) -> bool:
-    """Show the jobs of these kinds that wait or run, live; say whether there are any."""
+    """Show the jobs of these kinds that wait or run, live; say whether there are any.
+
+    Whoever looks wakes a worker if there is none: the machine was started anew meanwhile, or the
+    job was asked for on the command line.
+    """
     with home().engine.connect() as con:
         frame = jobs.unfinished(con)
+    if jobs.neglected(frame):
+        from core.worker import ensure_worker
+
+        ensure_worker(home())
     ids = frame.loc[frame["kind"].isin(list(kinds)), "id"].tolist()
     if ids:
         st.fragment(_draw_jobs, run_every=1.0)(ids)

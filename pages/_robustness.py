@@ -32,6 +32,9 @@ def draw_robustness(model: Model, logs: list[str]) -> None:
             f"On {report['positives']} units of abuse and {report['negatives']} legitimate ones "
             f"held out in {text(report['dataset'])}, at the threshold {report['threshold']:.3f}."
         )
+    if not logs:
+        st.caption("To measure it takes a log with labels or verdicts; there is none yet.")
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         log = st.selectbox("Labelled log", logs, key="robustness-log", width=320)
         if st.button("Measure robustness", icon=":material/shield:"):

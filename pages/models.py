@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.review import policy
-from core.store import datasets, models
+from core.store import datasets, labels, models
 from core.store.models import Model
 from pages._common import analyst, begin, enqueue, home, refusals
 from pages._engine import draw_engine
@@ -56,6 +56,7 @@ with home().engine.connect() as con:
     known = models.all_models(con)
     active = models.active(con)
     logs = datasets.all_datasets(con)
+    judged = labels.judged(con)
     in_force = {name: models.threshold(con, name) for name in known["id"]}
 if known.empty:
     st.info("No model yet. Import a log and train one on it, or load the demonstration from Home.")
@@ -102,7 +103,7 @@ if chosen is not None:
             if st.button("Score", icon=":material/speed:"):
                 enqueue("score", {"model": which, "dataset": log})
                 st.rerun()
-        draw_robustness(chosen, logs["id"].tolist())
+        draw_robustness(chosen, judged)
     with st.expander(f"Card of {chosen.id}"):
         draw_card(chosen)
 

@@ -131,10 +131,11 @@ else:
 
 draw_benefit(dataset.id)
 with st.expander("Export"):
-    reads = {
-        "verdicts": partial(exporting.verdicts_of, home(), dataset.id),
-        "scores": partial(exporting.scores_of, home(), dataset.id, run.id),
-    }
+    reads = {"verdicts": partial(exporting.verdicts_of, home(), dataset.id)}
+    if events_first:
+        st.caption("Scores can be exported once events no longer come first.")
+    else:
+        reads["scores"] = partial(exporting.scores_of, home(), dataset.id, run.id)
     for name, read in reads.items():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(name.capitalize(), width=160)

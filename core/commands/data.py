@@ -16,8 +16,12 @@ from core.store.home import open_home, records
 def demo(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Fill the home with the demonstration log, the starter model, scores and a queue."""
     from core.demo import load_demonstration
+    from core.runners import explain_later
 
-    answer(load_demonstration(open_home(home), told), as_json)
+    opened = open_home(home)
+    found = load_demonstration(opened, told)
+    explain_later(opened, found["model"], found["dataset"], "command line")
+    answer(found, as_json)
 
 
 @verb("inspect")

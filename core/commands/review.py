@@ -24,7 +24,8 @@ def score(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score a data set and renew its queue."""
+    """Score a data set and renew its queue; whoever opens the page next has its cases explained."""
+    from core.runners import explain_later
     from core.scoring.cluster import on_ray
     from core.scoring.engine import Scorer
     from core.scoring.partitions import in_this_process
@@ -35,6 +36,7 @@ def score(
     scorer = Scorer.load(opened.model_dir(model))
     spread = {"local": in_this_process, "ray": on_ray}[engine]
     run = score_dataset(opened, scorer, dataset, progress=told, spread=spread)
+    explain_later(opened, model, dataset, "command line")
     if out is not None:
         from core.review.exporting import scores_of, write_frame
 

@@ -161,6 +161,12 @@ def unfinished(con: Connection) -> pd.DataFrame:
     return pd.read_sql(query.order_by(jobs.c.id), con)
 
 
+def neglected(unfinished: pd.DataFrame) -> bool:
+    """Say whether jobs wait or seem to run, and for `LOST_AFTER` nobody gave a sign of life."""
+    signs: Any = unfinished[["created_at", "heartbeat_at"]].max(axis=None)
+    return not unfinished.empty and bool(signs < now() - LOST_AFTER)
+
+
 def _held(job_id: int, worker: str | None) -> ColumnElement[bool]:
     # A worker that was suspended may wake up after another one took its job over.
     return and_(jobs.c.id == job_id, jobs.c.worker == worker, jobs.c.status == "running")

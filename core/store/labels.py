@@ -4,7 +4,7 @@ import pandas as pd
 from sqlalchemy import Connection, delete, func, insert, select
 
 from core.store.home import records
-from core.store.tables import labels
+from core.store.tables import cases, labels, verdicts
 
 
 def replace_labels(con: Connection, dataset_id: str, unit: str, frame: pd.DataFrame) -> None:
@@ -29,3 +29,10 @@ def counts(con: Connection, dataset_id: str) -> dict[bool, int]:
         .group_by(labels.c.label)
     )
     return {bool(label): number for label, number in con.execute(query)}
+
+
+def judged(con: Connection) -> list[str]:
+    """Return the data sets of which anything is known: they have labels or standing verdicts."""
+    decided = select(cases.c.dataset_id).join(verdicts, verdicts.c.case_id == cases.c.id)
+    known = select(labels.c.dataset_id).union(decided.where(verdicts.c.undone_at.is_(None)))
+    return sorted(con.execute(known).scalars())

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from core.__main__ import app
-from core.store import models
+from core.store import jobs, models
 from core.store.home import Home
 from core.store.tables import labels as labels_table
 from tests.conftest import small_log
@@ -58,6 +58,8 @@ def test_the_whole_path_from_a_log_to_a_promoted_model(home: Home, tmp_path: Pat
     first = run("train", "shop", "--epochs", 1)
     assert first["kind"] == "unusualness"
     run("score", first["model"], "shop")
+    with home.engine.connect() as con:  # whoever opens the page has the cases explained
+        assert jobs.unfinished(con)["kind"].tolist() == ["explain"]
     queue = run("queue", "shop")["cases"]
     assert queue[0]["score"] == max(case["score"] for case in queue)
     explained = run("explain", first["model"], "shop", queue[0]["sequence_id"])

@@ -213,3 +213,14 @@ def test_home_tells_of_impressions(open_page, blind_home):
     lately = "\n".join(caption.value for caption in open_page("home").caption)
     assert "had a look at case" in lately
     assert "**lea** put the events first in the queue of small" in lately
+
+
+def test_scores_are_not_exported_while_events_come_first(open_page, blind_home):
+    def offered():
+        return {
+            button.proto.id.split("-")[-2] for button in open_page("queue").get("download_button")
+        }
+
+    assert offered() == {"verdicts"}
+    switch(blind_home, DATASET, False, "lea")
+    assert offered() == {"verdicts", "scores"}

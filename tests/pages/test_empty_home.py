@@ -1,6 +1,14 @@
+import os
+import signal
+import time
+
 import pytest
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
+from core.store import jobs
+from core.store.home import now
+from core.store.tables import jobs as table
 from tests.conftest import PAGES, ROOT
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -47,3 +55,20 @@ def test_the_analysts_name_stays_from_page_to_page(open_page):
     app.text_input(key="analyst").set_value("eva").run()
     app = app.switch_page("pages/train.py").run()
     assert app.text_input(key="analyst").value == "eva"
+
+
+@pytest.mark.slow
+def test_a_page_wakes_a_worker_for_what_a_machine_that_stopped_had_left(open_page, home):
+    with home.engine.begin() as con:
+        job_id = jobs.enqueue(con, "import", {"path": "absent.csv"}, "ann")
+        con.execute(update(table).values(created_at=now() - 2 * jobs.LOST_AFTER))
+    open_page("home")
+    deadline = time.monotonic() + 60
+    done = False
+    while not done and time.monotonic() < deadline:
+        time.sleep(0.2)
+        with home.engine.connect() as con:
+            job = jobs.get(con, job_id)
+        done = job.status == "failed"
+    assert done
+    os.kill(int(job.worker.split(":")[1]), signal.SIGTERM)

@@ -127,6 +127,18 @@ def test_a_model_is_shown_beside_every_baseline(open_page, seeded_home):
     assert not app.run().exception
 
 
+def test_robustness_is_offered_for_logs_of_which_something_is_known(open_page, seeded_home):
+    _without_labels(seeded_home)
+    app = open_page("models", model="pretrained")
+    assert "Measure robustness" not in [button.label for button in app.button]
+    assert any("takes a log with labels or verdicts" in one.value for one in app.caption)
+    with seeded_home.engine.connect() as con:
+        case = cases.get(con, cases.next_open(con, "small", skipping=[]))
+    decide(seeded_home, case.id, "legitimate", analyst="eva")
+    app = open_page("models", model="pretrained")
+    assert "Measure robustness" in [button.label for button in app.button]
+
+
 def test_robustness_is_asked_for_as_a_job_and_shown_in_words(open_page, seeded_home):
     from core.govern.robustness import measure_robustness
 

@@ -79,3 +79,19 @@ def test_cancelling_ends_a_waiting_job_at_once_and_a_running_one_at_its_next_bea
         jobs.finish(con, running, "w1", "cancelled", "cancelled")
         with pytest.raises(Conflict, match="cancelled already"):
             jobs.cancel(con, running)
+
+
+def test_jobs_without_a_sign_of_life_are_neglected(home: Home) -> None:
+    long_ago = now() - 2 * jobs.LOST_AFTER
+    with home.engine.begin() as con:
+        assert not jobs.neglected(jobs.unfinished(con))
+        first = jobs.enqueue(con, "train", {}, "ann")
+        assert not jobs.neglected(jobs.unfinished(con))  # a worker may be on its way
+        con.execute(update(table).values(created_at=long_ago))
+        assert jobs.neglected(jobs.unfinished(con))
+        jobs.enqueue(con, "train", {}, "ann")
+        con.execute(update(table).values(created_at=long_ago))
+        jobs.claim(con, "w1")
+        assert not jobs.neglected(jobs.unfinished(con))  # a worker is busy with another
+        con.execute(update(table).where(table.c.id == first).values(heartbeat_at=long_ago))
+        assert jobs.neglected(jobs.unfinished(con))
