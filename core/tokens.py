@@ -210,36 +210,22 @@ def _assemble(
     profile_ids = np.concatenate([opening, profile_ids], axis=1)
     profile_field = np.concatenate([[0], profile_field])
     before = np.cumsum(counts) - counts  # events in front of each sequence
-    profile_row = before + np.arange(len(counts))
-    sequence = np.repeat(np.arange(len(counts)), counts)
-    event_row = np.arange(len(event_ids)) + sequence + 1
-    position = np.arange(len(event_ids)) - before[sequence] + 1
+    position = np.arange(len(event_ids)) - np.repeat(before, counts) + 1
 
-    row = np.concatenate(
-        [np.repeat(profile_row, profile_ids.shape[1]), np.repeat(event_row, event_ids.shape[1])]
-    )
-    ids = np.concatenate([profile_ids.ravel(), event_ids.ravel()])
-    field = np.concatenate(
-        [np.tile(profile_field, len(profile_ids)), np.tile(event_field, len(event_ids))]
-    )
-    place = np.concatenate(
-        [np.zeros(profile_ids.size, np.int64), np.repeat(position, event_ids.shape[1])]
-    )
-    owner = np.concatenate(
-        [
-            np.repeat(np.arange(len(counts)), profile_ids.shape[1]),
-            np.repeat(sequence, event_ids.shape[1]),
-        ]
-    )
-    order = np.argsort(row, kind="stable")
-    order = order[ids[order] >= 0]
-    lengths = np.bincount(owner[order], minlength=len(counts))
-    return Batch(
-        ids[order].astype(np.int32),
-        field[order].astype(np.int16),
-        place[order].astype(np.int16),
-        np.concatenate([[0], np.cumsum(lengths)]),
-    )
+    widths = profile_ids.shape[1], event_ids.shape[1]
+    sizes = np.column_stack([np.full(len(counts), widths[0]), counts * widths[1]])
+    of_profile = np.repeat(np.tile([True, False], len(counts)), sizes.ravel())
+    ids = np.empty(len(of_profile), np.int32)
+    field, place = np.zeros((2, len(of_profile)), np.int16)
+    ids[of_profile], ids[~of_profile] = profile_ids.ravel(), event_ids.ravel()
+    field[of_profile] = np.tile(profile_field, len(profile_ids))
+    field[~of_profile] = np.tile(event_field, len(event_ids))
+    place[~of_profile] = np.repeat(position, widths[1])
+    there = ids >= 0
+    size = sizes.sum(axis=1)
+    lengths = np.add.reduceat(there, np.cumsum(size) - size, dtype=np.int64)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return Batch(ids[there], field[there], place[there], offsets)
 
 
 def _field_from_json(described: dict[str, Any]) -> Field:
