@@ -11,9 +11,10 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from core.errors import SpoorError
 from core.settings import Settings
-from core.store import datasets, jobs
+from core.store import datasets, jobs, runs
 from core.store.datasets import Dataset
 from core.store.home import Home, open_home
+from core.store.runs import Run
 from pages._words import text
 
 if TYPE_CHECKING:
@@ -117,10 +118,14 @@ def enqueue(kind: str, arguments: dict[str, Any]) -> int:
     return job_id
 
 
-def choose_dataset() -> Dataset:
-    """Let the analyst pick a data set, the newest at first; without any, say how to get one."""
+def choose_dataset(*, scored: bool = False) -> Dataset:
+    """Let the analyst pick a data set, the newest at first; without any, say how to get one.
+
+    With `scored`, the newest that has scores is first.
+    """
     with home().engine.connect() as con:
         known = datasets.all_datasets(con)
+        ready = runs.scored(con) if scored else set()
     if known.empty:
         st.info("No log yet. Import one, or load the demonstration from Home.")
         st.page_link("pages/import_log.py", label="Import a log", icon=":material/upload_file:")
@@ -129,7 +134,8 @@ def choose_dataset() -> Dataset:
     names = dict(zip(known["id"], known["name"], strict=True))
     # The URL decides, so that links and reloads show the same; without it, what was chosen last.
     wanted = st.query_params.get("dataset", st.session_state.get("dataset"))
-    st.session_state["dataset"] = wanted if wanted in names else next(iter(names))
+    first = next((one for one in names if one in ready), next(iter(names)))
+    st.session_state["dataset"] = wanted if wanted in names else first
     chosen = st.selectbox(
         "Data set",
         list(names),
@@ -142,6 +148,20 @@ def choose_dataset() -> Dataset:
     _dataset_to_url()
     with refusals(), home().engine.connect() as con:
         return datasets.get(con, str(chosen))
+
+
+def deciding_run(dataset: Dataset) -> Run:
+    """Return the run whose scores fill the queue; without any, say how to get one."""
+    with home().engine.connect() as con:
+        run = runs.deciding(con, dataset.id)
+    if run is None:
+        st.info(
+            "Nothing has scored this log yet: train a model on it, or score it with one you have."
+        )
+        st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+        st.page_link("pages/models.py", label="Score with a model", icon=":material/balance:")
+        st.stop()
+    return run
 
 
 def _dataset_to_url() -> None:

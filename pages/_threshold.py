@@ -15,7 +15,8 @@ from pages._common import CHART, analyst, home, refusals
 def actor_view(run_id: str, dataset_id: str) -> tuple[pd.Series, float | None]:
     """Return the score of each actor and the days the log covers."""
     times = read_sequences(home(), dataset_id, columns=["first_ts", "last_ts"])
-    return actor_scores(home(), run_id), policy.days_covered(times)
+    scores = actor_scores(home(), run_id).reset_index(drop=True)  # held for long: without names
+    return scores, policy.days_covered(times)
 
 
 @st.fragment

@@ -8,9 +8,9 @@ import streamlit as st
 from core.charts import cohort as charts
 from core.explain.cohort import ALL, BY_VERDICT, MOST_CASES, cohort
 from core.explain.groups import group_columns
-from core.store import models, runs
+from core.store import models
 from core.store.runs import Run
-from pages._common import CHART, begin, choose_dataset, enqueue, home, refusals
+from pages._common import CHART, begin, choose_dataset, deciding_run, enqueue, home, refusals
 from pages._jobs import show_running
 from pages._words import text
 
@@ -113,15 +113,10 @@ def draw_bias(run: Run, threshold: float, columns: list[str]) -> None:
 
 begin("Cohort")
 show_running(("explain", "score", "demo"))
-dataset = choose_dataset()
+dataset = choose_dataset(scored=True)
+run = deciding_run(dataset)
 with home().engine.connect() as con:
-    run = runs.deciding(con, dataset.id)
-    in_force = 0.0 if run is None else models.threshold(con, run.model_id)
-if run is None:
-    st.info("Nothing has scored this log yet: train a model on it, or score it with one you have.")
-    st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
-    st.page_link("pages/models.py", label="Score with a model", icon=":material/balance:")
-    st.stop()
+    in_force = models.threshold(con, run.model_id)
 with refusals():
     categories = group_columns(home(), dataset.id)
 st.subheader("What the model leans on")

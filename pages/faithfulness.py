@@ -7,8 +7,8 @@ import streamlit as st
 
 from core.charts import faithfulness as charts
 from core.explain.naming import METHOD_WORDS
-from core.store import jobs, runs
-from pages._common import CHART, begin, choose_dataset, enqueue, home
+from core.store import jobs
+from pages._common import CHART, begin, choose_dataset, deciding_run, enqueue, home
 from pages._jobs import job_in_url, show_running
 from pages._words import ago, text
 
@@ -114,14 +114,8 @@ def agreement_table(agreement: dict[str, dict[str, dict[str, float]]]) -> pd.Dat
 
 begin("Which explanation to trust")
 running = show_running((KIND,))
-dataset = choose_dataset()
-with home().engine.connect() as con:
-    run = runs.deciding(con, dataset.id)
-if run is None:
-    st.info("Nothing has scored this log yet: train a model on it, or score it with one you have.")
-    st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
-    st.page_link("pages/models.py", label="Score with a model", icon=":material/balance:")
-    st.stop()
+dataset = choose_dataset(scored=True)
+run = deciding_run(dataset)
 st.caption(
     f"Several methods say which events moved a score. Here each explains the same flagged cases of "
     f"model {text(run.model_id)}; then events are hidden, and shown, in the order it gives them."

@@ -8,11 +8,11 @@ import streamlit as st
 
 from core.charts.look import RISK
 from core.review import exporting
-from core.store import cases, explanations, models, queues, runs
+from core.store import cases, explanations, models, queues
 from pages._asking import draw_asking
 from pages._benefit import draw_benefit
 from pages._blind import draw_switch
-from pages._common import begin, choose_dataset, home
+from pages._common import begin, choose_dataset, deciding_run, home
 from pages._jobs import show_running
 from pages._sitting import open_case
 from pages._threshold import draw_the_line
@@ -63,16 +63,11 @@ begin("Queue")
 show_running(("score", "demo"))
 chooser, view, search = st.columns([2, 1.2, 2])
 with chooser:
-    dataset = choose_dataset()
+    dataset = choose_dataset(scored=True)
+run = deciding_run(dataset)
 with home().engine.connect() as con:
-    run = runs.deciding(con, dataset.id)
-    model = None if run is None else models.get(con, run.model_id)
-    threshold = 0.0 if model is None else models.threshold(con, model.id)
-if run is None or model is None:
-    st.info("Nothing has scored this log yet: train a model on it, or score it with one you have.")
-    st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
-    st.page_link("pages/models.py", label="Score with a model", icon=":material/balance:")
-    st.stop()
+    model = models.get(con, run.model_id)
+    threshold = models.threshold(con, model.id)
 shown = view.segmented_control(
     "Show", ["Waiting", "Decided"], default="Waiting", required=True, key="show"
 )

@@ -5,17 +5,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.stats import binomtest
 
 from core.errors import BadInput
 from core.explain.groups import OTHER, group_actors
-from core.govern.log import read_log, split_of
+from core.govern.log import read_content, read_units, split_of
 from core.logs.frames import read_sequences
 from core.model.bootstrap import resamples
 from core.model.metrics import INTERVAL
 from core.schema import Column
-from core.scoring.cases import read_scores
+from core.scoring.cases import actor_scores, read_scores
 from core.store import models, runs
 from core.store.home import Home
+from core.store.runs import Run
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 EVERYBODY = "everybody"
@@ -26,9 +28,10 @@ Mask = npt.NDArray[np.bool_]
 def bias(home: Home, model_id: str, dataset_id: str, column: str) -> dict[str, Any]:
     """Return scores and error rates of the groups of actors that `column` makes.
 
-    Rates have the 95 % percentile interval of a bootstrap over actors; where all units agree, which
-    no resample can doubt, the exact one of Clopper & Pearson (1934). Errors are counted on the
-    labelled units the model was not trained on; None where a group has none of the class.
+    Rates have the exact 95 % interval of Clopper & Pearson (1934); where actors have several units,
+    which are no independent witnesses, the percentile interval of a bootstrap over actors. Errors
+    are counted on the labelled units the model was not trained on; None where a group has none of
+    the class.
 
     Returns
     -------
@@ -48,26 +51,22 @@ def bias(home: Home, model_id: str, dataset_id: str, column: str) -> dict[str, A
     if run is None:
         raise BadInput(f"'{model_id}' has not scored '{dataset_id}' yet: score it first.")
     groups = group_actors(home, dataset_id, column)
-    scores = read_scores(home, run.id)
-    actors = scores.groupby(Column.ACTOR)[Column.SCORE].max()
-    units = _labelled(home, model_id, dataset_id, scores)
-    sizes = groups.loc[actors.index].value_counts().index
+    actors = actor_scores(home, run.id)
+    units = _labelled(home, run)
+    of_actors = groups.reindex(actors.index)
+    sizes = of_actors.value_counts().index
     names = sorted(sizes, key=lambda name: bool(name == OTHER))  # stable: the joined ones last
-    flagged = _rates(
-        _members(groups.loc[actors.index], names),
-        (actors >= threshold).to_numpy(),
-        np.ones(len(actors), dtype=bool),
-        actors.index.to_numpy(),
-    )
+    members = _members(of_actors, names)
+    scores = actors.to_numpy()
+    flagged = _rates(members, scores >= threshold, np.ones(len(scores), dtype=bool), actors.index)
     errors = _errors(units, groups, names, threshold)
     found = []
     for number, name in enumerate([EVERYBODY, *names]):
-        of = actors if number == 0 else actors[(groups.loc[actors.index] == name).to_numpy()]
         found.append(
             {
                 "group": name,
-                "actors": len(of),
-                "quantiles": np.quantile(of, QUANTILES).tolist(),
+                "actors": int(members[number].sum()),
+                "quantiles": np.quantile(scores[members[number]], QUANTILES).tolist(),
                 "flagged": flagged[number],
                 **{key: values[number] for key, values in errors.items()},
             }
@@ -81,14 +80,15 @@ def bias(home: Home, model_id: str, dataset_id: str, column: str) -> dict[str, A
     }
 
 
-def _labelled(home: Home, model_id: str, dataset_id: str, scores: pd.DataFrame) -> pd.DataFrame:
+def _labelled(home: Home, run: Run) -> pd.DataFrame:
     """Return actor, label and score of the labelled units that were held out; maybe none."""
-    bags = read_log(home, dataset_id, split_by=split_of(home, model_id)).bags
+    dataset_id, split = run.dataset_id, split_of(home, run.model_id)
+    bags = read_units(home, dataset_id, lambda: read_content(home, dataset_id), split_by=split)
     empty = pd.DataFrame({Column.ACTOR: [], "label": [], Column.SCORE: []})
     if bags is None or not len(held_out := bags.of("test")):
         return empty
-    sequences = read_sequences(home, dataset_id)
-    score = scores.set_index(Column.SEQUENCE)[Column.SCORE]
+    sequences = read_sequences(home, dataset_id, columns=[Column.SEQUENCE, Column.ACTOR])
+    score = read_scores(home, run.id).set_index(Column.SEQUENCE)[Column.SCORE]
     of_rows = score.reindex(sequences[Column.SEQUENCE].iloc[held_out.rows]).to_numpy(np.float32)
     return pd.DataFrame(
         {
@@ -106,7 +106,7 @@ def _errors(
     members = _members(groups.reindex(units[Column.ACTOR]), names)
     abuse = (units["label"] == 1).to_numpy()
     hit = (units[Column.SCORE] >= threshold).to_numpy()
-    actors = units[Column.ACTOR].to_numpy()
+    actors = pd.Index(units[Column.ACTOR])
     return {
         "labelled": members.sum(axis=1).tolist(),
         "abuse": (members & abuse).sum(axis=1).tolist(),
@@ -122,26 +122,26 @@ def _members(groups: pd.Series, names: list[str]) -> Mask:
 
 
 def _rates(
-    members: Mask, counted: Mask, among: Mask, actors: npt.NDArray[Any]
+    members: Mask, counted: Mask, among: Mask, actors: pd.Index
 ) -> list[dict[str, float] | None]:
     """Return the share of `counted` among `among` for each row of `members`, with its interval."""
-    total = (members & among).astype(np.float64)  # (G, N)
-    hits = (members & among & counted).astype(np.float64)
-    drawn = []
-    for weights in resamples(actors):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            drawn.append((hits @ weights) / (total @ weights))  # (G, R)
+    total, hits = members & among, members & among & counted  # (G, N)
+    drawn = [np.zeros((len(members), 0))]
+    if not actors.is_unique:
+        for weights in resamples(actors.to_numpy()):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                drawn.append((hits @ weights) / (total @ weights))  # (G, R)
+    resampled = np.concatenate(drawn, axis=1)
     found: list[dict[str, float] | None] = []
     for row in range(len(members)):
         if not total[row].any():
             found.append(None)
             continue
         value = float(hits[row].sum() / total[row].sum())
-        if 0 < value < 1:
-            low, high = np.nanpercentile(np.concatenate([part[row] for part in drawn]), INTERVAL)
+        if actors.is_unique or value in (0, 1):  # where all agree no resample doubts
+            size = actors[total[row]].nunique()
+            low, high = binomtest(round(value * size), size).proportion_ci()
         else:
-            size = len(np.unique(actors[total[row] > 0]))
-            reach = 1 - (INTERVAL[0] / 100) ** (1 / size)
-            low, high = (0.0, reach) if value == 0 else (1 - reach, 1.0)
+            low, high = np.nanpercentile(resampled[row], INTERVAL)
         found.append({"value": value, "low": float(low), "high": float(high)})
     return found

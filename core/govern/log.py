@@ -126,7 +126,13 @@ def split_of(home: Home, model_id: str) -> SplitBy:
     return by
 
 
-def read_units(home: Home, dataset_id: str, content: Callable[[], Hashes]) -> Bags | None:
+def read_units(
+    home: Home,
+    dataset_id: str,
+    content: Callable[[], Hashes],
+    *,
+    split_by: SplitBy = "actor",
+) -> Bags | None:
     """Return the labelled units as `read_log` does, without the rest of the log.
 
     `content` gives what `read_content` does and is asked only where there are verdicts or labels.
@@ -134,7 +140,8 @@ def read_units(home: Home, dataset_id: str, content: Callable[[], Hashes]) -> Ba
     told = _told(home, dataset_id)
     if not any(map(len, told)):
         return None
-    return bags_of(read_sequences(home, dataset_id), *told, content=content())
+    sequences = read_sequences(home, dataset_id)
+    return bags_of(sequences, *told, content=content(), by_time=split_by == "time")
 
 
 def _told(home: Home, dataset_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:

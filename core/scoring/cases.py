@@ -37,10 +37,12 @@ def read_scores(home: Home, run_id: str, *, actors: Sequence[str] | None = None)
 
 
 def actor_scores(home: Home, run_id: str) -> "pd.Series[float]":
-    """Return the maximum score of each actor, in no order."""
+    """Return the maximum score of each actor: actor -> score, in no order."""
     file = file_literal(_file(home, run_id))
-    found = query(f"SELECT max(score)::DOUBLE AS score FROM read_parquet({file}) GROUP BY actor_id")
-    return found[Column.SCORE]
+    found = query(
+        f"SELECT actor_id, max(score)::DOUBLE AS score FROM read_parquet({file}) GROUP BY 1"
+    )
+    return found.set_index(Column.ACTOR)[Column.SCORE]
 
 
 def renew_queue(home: Home, run: Run) -> int:

@@ -43,6 +43,11 @@ def deciding(con: Connection, dataset_id: str) -> Run | None:
     return own or newest(con, dataset_id)
 
 
+def scored(con: Connection) -> set[str]:
+    """Return the ids of the data sets that have a run."""
+    return set(con.execute(select(runs.c.dataset_id).distinct()).scalars())
+
+
 def newest(con: Connection, dataset_id: str, model_id: str | None = None) -> Run | None:
     """Return the last run over a data set (by one model, if given)."""
     query = select(runs).where(runs.c.dataset_id == dataset_id)

@@ -1,7 +1,11 @@
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import delete
 
-from core.store import cases, models
+from core.store import cases, datasets, models
 from core.store.tables import labels
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_worker_here")]
@@ -12,6 +16,21 @@ def test_the_highest_score_is_on_top(open_page, seeded_home):
     assert shown["score"].is_monotonic_decreasing
     with seeded_home.engine.connect() as con:
         assert shown["actor_id"].tolist() == cases.queue(con)["actor_id"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("page", "opens_on"),
+    [("queue", "scored"), ("cohort", "scored"), ("faithfulness", "scored"), ("train", "newest")],
+)
+def test_a_page_about_scores_opens_on_a_log_that_has_some(open_page, seeded_home, page, opens_on):
+    with seeded_home.engine.begin() as con:
+        (name,) = datasets.all_datasets(con)["id"]
+        scored = datasets.get(con, name)
+        later = scored.created_at + timedelta(days=1)
+        datasets.add(con, replace(scored, id="newest", name="newest", created_at=later))
+    shutil.copytree(seeded_home.dataset_dir(name), seeded_home.dataset_dir("newest"))
+    app = open_page(page)
+    assert app.selectbox(key="dataset").value == {"scored": name, "newest": "newest"}[opens_on]
 
 
 def test_moving_the_threshold_tells_what_it_means_before_it_counts(open_page, seeded_home):
