@@ -30,6 +30,8 @@ def describe_format(format: Format) -> str:
     if format.skip:
         rows = "row is" if format.skip == 1 else f"{format.skip:,} rows are"
         words.append(f"the first {rows} left out")
+    if format.each is not None:
+        words.append(f"an event per element of '{text(format.each)}'")
     if not format.header:
         words.append("no row names the columns")
     return ", ".join(words)

@@ -79,7 +79,17 @@ def edit_times(place: str, first: Inspection, column: str | None) -> dict[str, A
         st.caption("No column says when: the rows of an actor are taken in the order of the file.")
     for note in first.notes:
         st.caption(text(f"PLEASE CHECK: {note}"))
-    return {"zone": zone, "day_first": day_first}
+    chosen = {"zone": zone, "day_first": day_first}
+    if rule.clock is not None and column == first.mapping.roles.time:
+        others = [None, *(name for name in examples.index if name != column)]
+        chosen["clock"] = st.selectbox(
+            f"The time of day, read together with '{column}'",
+            others,
+            index=others.index(rule.clock),
+            format_func=lambda name: name or "no column",
+            key=f"clock-{place}",
+        )
+    return chosen
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Access logs of web servers: the Common and the Combined format.
+"""Access logs of web servers: the Common, the Combined and the W3C extended format.
 
 A virtual host in front and further fields behind, as many servers add, are columns too.
 """
@@ -8,6 +8,7 @@ import re
 import duckdb
 
 from core.logs.engine import literal, quoted
+from core.logs.w3c_log import create_view_of_w3c, is_w3c_log
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 _LINE = re.compile(
@@ -33,11 +34,15 @@ _TIME = "%d/%b/%Y:%H:%M:%S %z"
 def is_access_log(lines: list[str]) -> bool:
     """Tell whether most of these lines were written by a web server."""
     looked = lines[:_LOOK]
+    if is_w3c_log(looked):
+        return True
     return sum(_LINE.fullmatch(line) is not None for line in looked) > _LEAST_SHARE * len(looked)
 
 
 def create_view_of_accesses(con: duckdb.DuckDBPyConnection, lines: list[str]) -> list[str]:
     """Create `source` from the table `lines`; `lines` here are the first ones, for a look."""
+    if is_w3c_log(lines):
+        return create_view_of_w3c(con, lines)
     columns = _columns(lines)
     cells = ", ".join(f"{_cell(column)} AS {quoted(column)}" for column in columns)
     con.execute(

@@ -15,7 +15,21 @@ import duckdb
 from core.errors import BadInput
 
 # What stands for "nothing" in the logs we met.
-MISSING = ("", "NULL", "null", "None", "nan", "NaN", "\\N")
+MISSING = (
+    "",
+    "NULL",
+    "null",
+    "None",
+    "nan",
+    "NaN",
+    "\\N",
+    "NA",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "<NA>",
+    "NaT",
+)
 
 _LONGEST = max(map(len, MISSING))
 _SMALL = 1 << 29  # bytes per core that the tables of an import may fill

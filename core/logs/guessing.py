@@ -8,6 +8,7 @@ import duckdb
 
 from core.logs.engine import quoted
 from core.logs.profiling import Profile
+from core.logs.times import is_count
 from core.logs.vocabulary import (
     BROWSERS,
     CODES,
@@ -83,13 +84,15 @@ def _guess_kind(profile: Profile) -> Guess:
         return Guess("personal", "named like personal data", LIKELY)
     if profile.distinct == profile.filled > 20 and not _measures_something(profile):
         return Guess("ignore", "different in every row: nothing to learn from", LIKELY)
+    if profile.timed > 0.9 and not is_count(profile.formats[0]):
+        return Guess("ignore", "a second time", LIKELY)
     if profile.is_number:
         return _guess_number(profile, words)
     return _guess_text(profile, words)
 
 
 def _guess_number(profile: Profile, words: list[str]) -> Guess:
-    if profile.whole <= 0.98:
+    if profile.whole <= 0.98 and words[-1:] != ["id"]:  # 17.0 is an id that went through pandas
         return Guess("numeric", "numbers", SURE)
     if _names_entity(words) and _tells_apart(profile):
         return Guess("entity", "identifies something that can be shared", SURE)
@@ -105,8 +108,6 @@ def _guess_number(profile: Profile, words: list[str]) -> Guess:
 def _guess_text(profile: Profile, words: list[str]) -> Guess:
     if profile.lists > 0.5 and not BROWSERS & set(words):
         return Guess("ignore", "lists of values", LIKELY)
-    if profile.timed > 0.9:
-        return Guess("ignore", "a second time", LIKELY)
     if _names_entity(words) and _tells_apart(profile):
         return Guess("entity", "identifies something that can be shared", SURE)
     if CODES & set(words):

@@ -7,6 +7,7 @@ import duckdb
 from core.errors import BadInput
 from core.logs.columns import MOST_COLUMNS, select_cells, unique_names
 from core.logs.engine import file_literal, literal
+from core.logs.json_lists import part_events
 from core.logs.sources import ACCEPTED
 
 _DEEPEST = 5  # keys on the way to a value; what is nested deeper stays JSON text
@@ -29,14 +30,16 @@ def load_elements(con: duckdb.DuckDBPyConnection, names: list[str], staged: list
         )
 
 
-def create_view_of_json(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Create `source` from the table `lines`.
+def create_view_of_json(con: duckdb.DuckDBPyConnection, each: str | None) -> list[str]:
+    """Create `source` from the table `lines`; `each` names a list whose elements are the events.
 
     Raises
     ------
     BadInput
-        If no line is a JSON object.
+        If no line is a JSON object, or none has that list.
     """
+    if each is not None:
+        part_events(con, each)
     con.execute(
         """CREATE VIEW objects AS SELECT "@row", "@text" FROM lines
         WHERE "@refused" IS NULL AND json_valid("@text") AND json_type("@text") = 'OBJECT'"""

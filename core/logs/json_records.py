@@ -4,6 +4,7 @@ The text is read through a window that moves on: no more than an element is ever
 that is not JSON is kept as it is written, up to where the next object seems to begin.
 """
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -64,6 +65,11 @@ def stage_elements(plain: Path, target: Path, encoding: str, limit: int | None =
         while batch := list(islice(found, _BATCH)):
             lines, texts = zip(*batch, strict=True)
             staged.write_table(pa.table([lines, texts], schema=_SCHEMA))
+
+
+def first_elements(head: str) -> list[str]:
+    """Return the elements in the beginning of a text; the last, broken one is left out."""
+    return [text for _, text in _elements(_Window(io.StringIO(head), len(head)))]
 
 
 class _Window:

@@ -67,14 +67,19 @@ class Roles(_Strict):
 
 
 class Format(_Strict):
-    """How the file is written; a space as delimiter means any run of white space."""
+    """How the file is written.
+
+    A space as delimiter means any run of white space. Quotes mean something only beside a delimiter
+    of one character.
+    """
 
     kind: Literal["csv", "fixed", "jsonl", "json", "access_log", "excel", "parquet"] = "csv"
     header: bool = True
-    delimiter: str | None = None
+    delimiter: str | None = Field(default=None, pattern=r"^[^\n\r\"]+$")
     encoding: str = "utf-8"
     sheet: str | None = None  # of a workbook; None: the first that has rows
     skip: int = Field(default=0, ge=0)  # rows above the header or the first event, but blank ones
+    each: str | None = None  # JSON: the key of a list in each object whose elements are the events
 
 
 class SequenceRule(_Strict):
@@ -96,6 +101,7 @@ class TimeRule(_Strict):
 
     zone: str = "UTC"  # IANA name, of times without a zone
     day_first: bool = False  # 03/04/2019 is the third of April
+    clock: str | None = None  # column with the time of day, where the role's has the date only
 
     @field_validator("zone")
     @classmethod
@@ -132,6 +138,8 @@ class Mapping(_Strict):
         for part in ("mask", "decimal_comma"):
             if isinstance(data.get(part), list):
                 data[part] = [tidy(name) if isinstance(name, str) else name for name in data[part]]
+        if isinstance(data.get("time"), dict) and isinstance(data["time"].get("clock"), str):
+            data["time"] = {**data["time"], "clock": tidy(data["time"]["clock"])}
         if isinstance(data.get("roles"), dict):
             data["roles"] = {
                 role: tidy(name) if isinstance(name, str) else name
@@ -150,6 +158,10 @@ class Mapping(_Strict):
                 f"column '{both[0]}' has the role {taken[both[0]]} and is also in columns; "
                 "give it one of the two"
             )
+        clock = self.time.clock
+        if clock is not None and (self.roles.time is None or clock in taken):
+            has = f"has the role {taken[clock]}" if clock in taken else "needs a column of dates"
+            raise ValueError(f"the clock '{clock}' {has}; accepted: a column beside the role time")
         self._fit_kinds()
         if "sequence" not in self.model_fields_set:
             self.sequence = SequenceRule(by="session" if self.roles.session else "actor")

@@ -11,7 +11,8 @@ from core.logs.times import day_first, formats_of, time_sql
 
 _SAMPLE_ROWS = 20_000
 _SAMPLE_CELLS = 1_000_000
-_NOTHING = (0, 0, 0, 0, None, None, 0, None, None, None)  # of a log without a usable row
+_CLOCK = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp][Mm])?"
+_NOTHING = (0, 0, 0, 0, None, None, 0, 0, None, None, None)  # of a log without a usable row
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Profile:
     length: float  # mean number of characters
     words: float  # mean number of words
     lists: float  # share with two or more of | or ;
+    clock: float  # share that are a time of day
     lowest: float | None
     highest: float | None
     example: str | None
@@ -68,6 +70,7 @@ def profile_columns(con: duckdb.DuckDBPyConnection, columns: list[str]) -> list[
             count(*) FILTER (regexp_full_match(cell, '[-+]?\d+')),
             avg(length(cell)), avg(len(regexp_extract_all(cell, '\S+'))),
             count(*) FILTER (length(cell) - length(translate(cell, '|;', '')) > 1),
+            count(*) FILTER (regexp_full_match(cell, {literal(_CLOCK)})),
             min(number_of(cell)), max(number_of(cell)), min_by(cell, "@row")
         FROM (SELECT "@row", unnest([{names}]) AS name, unnest([{values}]) AS cell FROM sample)
         GROUP BY name"""
@@ -100,7 +103,7 @@ def _with_times(con: duckdb.DuckDBPyConnection, profile: Profile) -> Profile:
 
 
 def _as_profile(name: str, rows: int, values: tuple[Any, ...]) -> Profile:
-    filled, distinct, numeric, whole, length, words, lists, low, high, example = values
+    filled, distinct, numeric, whole, length, words, lists, clock, low, high, example = values
     of_filled = max(filled, 1)
     return Profile(
         name=name,
@@ -112,6 +115,7 @@ def _as_profile(name: str, rows: int, values: tuple[Any, ...]) -> Profile:
         length=length or 0.0,
         words=words or 0.0,
         lists=lists / of_filled,
+        clock=clock / of_filled,
         lowest=low,
         highest=high,
         example=example,

@@ -9,10 +9,10 @@ import duckdb
 import pandas as pd
 
 from core.errors import BadInput
-from core.logs.engine import connect, scratch_folder
+from core.logs.engine import connect, quoted, scratch_folder
 from core.logs.events import create_events
 from core.logs.frames import to_frame
-from core.logs.guessing import Guess, guess_kinds
+from core.logs.guessing import SURE, Guess, guess_kinds
 from core.logs.imputing import impute
 from core.logs.lengths import whole_lengths
 from core.logs.mapping import ROLES, Format, Mapping, Roles, TimeRule, make_mapping
@@ -24,10 +24,11 @@ from core.logs.reader import Source, open_log
 from core.logs.repeats import measure_repeats
 from core.logs.roles import guess_roles
 from core.logs.sequencing import WHOLE, cut_sequences
-from core.logs.times import day_first, leads_with_day_or_month
+from core.logs.times import day_first, leads_with_day_or_month, says_when
 
 _SAMPLE_CHARACTERS = 16_000_000
 _PREVIEW_EVENTS = 10
+_CLOCKS = 0.95  # share of a column's values that are a time of day
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,11 @@ def _propose(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | 
     mentioned = {role: getattr(given.roles, role) for role in given.roles.model_fields_set}
     roles = Roles(**{**{guess.what: column for column, guess in guesses.items()}, **mentioned})
     guesses |= guess_kinds(con, [p for p in profiles if p.name not in roles.taken()])
+    clock = _clock(given, profiles, roles)
+    if clock is not None:
+        guesses[clock] = Guess(
+            "ignore", f"the time of day, read together with '{roles.time}'", SURE
+        )
     implied = dict.fromkeys(given.mask, "text") | dict.fromkeys(given.impute, "numeric")
     kinds = {
         column: {**implied, **given.columns}.get(column, guesses[column].what)
@@ -131,6 +137,7 @@ def _propose(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | 
     time, notes = _time_rule(
         con, given.time, next((p for p in profiles if p.name == roles.time), None)
     )
+    time = time.model_copy(update={"clock": clock})
     numbers = [column for column, kind in kinds.items() if kind == "numeric"]
     numbers += [roles.amount] if roles.amount else []
     parts = {"sequence", "impute", "mask", "duplicates", "facts", "decimal_comma"}
@@ -140,6 +147,8 @@ def _propose(con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping | 
     proposed = make_mapping(
         {"roles": roles, "columns": kinds, "format": source.format, "time": time, **decided}
     )
+    if clock is not None:
+        _read_together(con, str(roles.time), clock)
     undecided = {name: one for name, one in guesses.items() if name not in given.columns}
     return _Proposal(proposed, profiles, undecided, notes)
 
@@ -149,6 +158,31 @@ def _guess_open_roles(given: Mapping, profiles: list[Profile], *, named: bool) -
     used = {*given.columns, *given.roles.taken()}
     open_roles = [role for role in ROLES if role not in given.roles.model_fields_set]
     return guess_roles([p for p in profiles if p.name not in used], open_roles, named=named)
+
+
+def _clock(given: Mapping, profiles: list[Profile], roles: Roles) -> str | None:
+    """Return the column that holds the time of day, where the one with the role has the date only.
+
+    A column that the analyst keeps for something else is none.
+    """
+    if "clock" in given.time.model_fields_set:
+        return given.time.clock
+    date = next((p for p in profiles if p.name == roles.time), None)
+    if date is None or ":" in (date.example or "") or any(map(says_when, date.formats)):
+        return None
+    free = (p for p in profiles if given.columns.get(p.name, "ignore") == "ignore")
+    found = (p.name for p in free if p.clock > _CLOCKS and p.name not in roles.taken())
+    return next(found, None)
+
+
+def _read_together(con: duckdb.DuckDBPyConnection, date: str, clock: str) -> None:
+    """Put the time of day behind the date, in the column of the date."""
+    name = quoted(date)
+    con.execute(
+        f"""ALTER VIEW source RENAME TO apart;
+        CREATE VIEW source AS SELECT * REPLACE (CASE WHEN {name} IS NOT NULL
+            THEN concat_ws(' ', {name}, {quoted(clock)}) END AS {name}) FROM apart"""
+    )
 
 
 def _time_rule(
@@ -174,7 +208,7 @@ def _time_rule(
 
 def _check_names(mapping: Mapping, source: Source) -> None:
     named = [*mapping.roles.taken(), *mapping.columns, *mapping.impute, *mapping.mask]
-    named += mapping.decimal_comma
+    named += [*mapping.decimal_comma, *filter(None, [mapping.time.clock])]
     if unknown := [name for name in named if name not in source.columns]:
         raise BadInput(
             f"The mapping names the column '{unknown[0]}', which the file does not have. "

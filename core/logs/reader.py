@@ -143,7 +143,7 @@ def _open_in(
         for file, target, encoding in zip(plain, elements, encodings, strict=True):
             stage_elements(file, target, encoding, limit)
         load_elements(con, [file.name for file in plain], elements)
-        return create_view_of_json(con)
+        return create_view_of_json(con, layout.each)
     if layout.kind == "csv" and {*encodings} <= _UTF8:
         columns = _open_regular(con, plain, scratch, layout, heads, limit)
         if columns is not None:
@@ -163,7 +163,7 @@ def _open_lines(con: duckdb.DuckDBPyConnection, staged: list[Path], layout: Form
         return _open_fixed(con, staged, layout)
     _load_lines(con, staged, skip=layout.skip)
     if layout.kind == "jsonl":
-        return create_view_of_json(con)
+        return create_view_of_json(con, layout.each)
     return create_view_of_accesses(con, head_of(staged[0]).split("\n"))
 
 
@@ -188,7 +188,7 @@ def _open_regular(
     limit: int | None,
 ) -> list[str] | None:
     """Let DuckDB read the text by itself; None where it needs more care."""
-    if layout.delimiter in (None, " ") or layout.skip:
+    if layout.delimiter in (None, " ") or len(layout.delimiter) > 1 or layout.skip:
         return None
     columns = _columns_of(heads, layout)
     if limit is not None:
@@ -215,7 +215,7 @@ def _open_delimited(
 ) -> list[str]:
     assert layout.delimiter is not None
     columns = _columns_of([head_of(file) for file in staged], layout)
-    as_records = has_quotes and layout.delimiter != " "
+    as_records = has_quotes and layout.delimiter != " " and len(layout.delimiter) == 1
     if as_records:
         for file in staged:
             stage_records(file, file.with_suffix(".records"), layout.delimiter)

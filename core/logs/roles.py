@@ -10,6 +10,7 @@ from core.logs.vocabulary import (
     ACTIONS,
     ACTORS,
     AMOUNTS,
+    CODED_ACTIONS,
     DEEDS,
     DESCRIPTIONS,
     EVENT_IDS,
@@ -23,6 +24,10 @@ from core.logs.vocabulary import (
 )
 from core.wording import percent
 
+_LEAST_ID: Final = 1000  # smaller numbers count something
+_FEW_IDS: Final = 20  # so few small numbers may be codes
+_MOST_CODES: Final = 30  # actions that a log writes as numbers
+_OFTEN_MISSING: Final = 0.2  # share of rows that an import would refuse for having no actor
 _GROWS: Final = 0.95  # share of times not before the one above, in a log written as it happened
 
 Fits = Callable[[Profile], bool]
@@ -39,12 +44,17 @@ def guess_roles(profiles: list[Profile], roles: list[str], *, named: bool) -> di
     """Propose columns for `roles`: column -> guess; `named` is False without a header."""
     free = [p for p in profiles if p.filled and not is_label(p)]
     found: dict[str, _Found] = {}
+
+    def small() -> bool:
+        # Small numbers count something where columns have names, or no event has a time.
+        return not named and ("time" in found or "time" not in roles)
+
     finders: dict[str, Callable[[], _Found | None]] = {
         "time": lambda: _find_time(free, named),
         "session": lambda: _by_words(free, SESSIONS, _groups, "its values come back"),
-        "actor": lambda: _find_actor(free),
+        "actor": lambda: _find_actor(free, small()),
         "action": lambda: _find_action(free),
-        "item": lambda: _find_item(free, named, "actor" in roles),
+        "item": lambda: _find_item(free, small(), not named and "actor" in roles),
         "amount": lambda: _by_words(free, AMOUNTS, _is_amount, "holds numbers"),
         "event_id": lambda: _find_event_id(free),
     }
@@ -52,12 +62,22 @@ def guess_roles(profiles: list[Profile], roles: list[str], *, named: bool) -> di
         if role in roles and (one := find()) is not None:
             found[role] = one
             free.remove(one.profile)
-    if "actor" in roles and "actor" not in found and "session" in found:
+    if "actor" in roles and "session" in found and (why := _no_actor(found)):
         session = found.pop("session").profile  # all we know of who acts
-        found["actor"] = _Found(session, "nothing else says who acts: each session does", UNSURE)
+        found["actor"] = _Found(session, f"{why}: each session does", UNSURE)
     return {
         one.profile.name: Guess(role, one.reason, one.confidence) for role, one in found.items()
     }
+
+
+def _no_actor(found: dict[str, _Found]) -> str | None:
+    """Return why no column says who acts in rows that tell their session."""
+    if "actor" not in found:
+        return "nothing else says who acts"
+    actor, session = found["actor"].profile, found["session"].profile
+    if actor.missing < _OFTEN_MISSING or session.missing >= actor.missing:
+        return None
+    return f"'{actor.name}' does not say who acts in {percent(actor.missing)} of rows"
 
 
 def _by_words(
@@ -79,7 +99,7 @@ def _find_time(free: list[Profile], named: bool) -> _Found | None:
         return None
     most = max(p.distinct for p in candidates)
     worth = {p.name: _worth(p, most) for p in candidates}
-    best = max(candidates, key=lambda p: (worth[p.name], -_rank(p)))
+    best = max(candidates, key=lambda p: (worth[p.name], -_rank(p), p.distinct))
     growing = " that grow with the rows" if _grows(best, most) else ""
     called = f"named like '{_time_word(best)}'" if _is_called_a_time(best) else "no name says when"
     reason = f"{called}, and {percent(best.timed)} of its values are times{growing}"
@@ -131,11 +151,12 @@ def _is_small_number(profile: Profile) -> bool:
 def _is_recent_epoch(profile: Profile) -> bool:
     low, high = profile.lowest or 0.0, profile.highest or 0.0
     days = low >= 19900101 and high <= 20401231
-    return days or (low >= 1e9 and high <= 2e9) or (low >= 1e12 and high <= 2e12)
+    seconds = low >= 8.5e8 and high <= 2e9
+    return days or seconds or (low >= 8.5e11 and high <= 2e12)
 
 
 def _is_key(profile: Profile) -> bool:
-    return not profile.is_number or profile.whole > 0.98
+    return not profile.is_number or profile.whole > 0.98 or "id" in words_of(profile.name)
 
 
 def _identifies(profile: Profile) -> bool:
@@ -146,39 +167,49 @@ def _groups(profile: Profile) -> bool:
     return _is_key(profile) and (profile.repeats or profile.distinct == 1)
 
 
-def _looks_like_an_id(profile: Profile) -> bool:
-    """Tell ids by content alone: no spaces, digits or capitals, many and coming back."""
+def _looks_like_an_id(profile: Profile, small: bool) -> bool:
+    """Tell ids by content alone: no spaces, no JSON, many that come back; maybe `small` numbers."""
     if not _identifies(profile) or profile.words > 1.05 or profile.distinct < 3:
         return False
+    many = profile.distinct > 0.01 * profile.filled
     if profile.is_number:
-        return (profile.lowest or 0) >= 1000 and profile.distinct > 0.01 * profile.filled
-    return profile.length < 60 and profile.timed < 0.5 and profile.distinct > 0.01 * profile.filled
+        is_large = (profile.lowest or 0) >= _LEAST_ID
+        return many and (is_large or (small and profile.distinct > _FEW_IDS))
+    is_other = profile.timed > 0.5 or profile.clock > 0.5 or _is_json(profile)
+    return many and profile.length < 60 and not is_other
 
 
-def _first_id(free: list[Profile]) -> _Found | None:
+def _is_json(profile: Profile) -> bool:
+    return (profile.example or "").startswith(("[", "{"))
+
+
+def _first_id(free: list[Profile], small: bool) -> _Found | None:
     reason = "no name says it; the values look like ids that come back"
-    found = (_Found(p, reason, UNSURE) for p in free if _looks_like_an_id(p))
+    found = (_Found(p, reason, UNSURE) for p in free if _looks_like_an_id(p, small))
     return next(found, None)
 
 
-def _find_actor(free: list[Profile]) -> _Found | None:
-    named = [p for p in free if not DESCRIPTIONS & set(words_of(p.name))]
+def _find_actor(free: list[Profile], small: bool) -> _Found | None:
+    telling = [p for p in free if not DESCRIPTIONS & set(words_of(p.name))]
+    full = [p for p in telling if p.missing < _OFTEN_MISSING]
     return (
-        _by_words(named, ACTORS, _identifies, "its values come back")
-        or _by_words(named, PEOPLE, _is_key, "yet no value comes back", UNSURE)
-        or _first_id(free)
+        _by_words(full, PEOPLE, _identifies, "its values come back")
+        or _by_words(telling, ACTORS, _identifies, "its values come back")
+        or _by_words(telling, PEOPLE, _is_key, "yet no value comes back", UNSURE)
+        or _first_id(free, small)
     )
 
 
-def _find_item(free: list[Profile], named: bool, actor_is_open: bool) -> _Found | None:
+def _find_item(free: list[Profile], small: bool, by_content: bool) -> _Found | None:
     found = _by_words(free, ITEMS, _is_item, "its values can be ids")
-    if found is None and not named and actor_is_open:
-        found = _first_id(free)
+    if found is None and by_content:
+        found = _first_id(free, small)
     return found
 
 
 def _is_item(profile: Profile) -> bool:
-    names = {"name", "title", "category", "brand", "type", "description", "count", "number"}
+    names = {"name", "title", "category", "brand", "type", "description", "count", "number",
+             "quantity", "level"}  # fmt: skip
     return _is_key(profile) and not names & set(words_of(profile.name))
 
 
@@ -192,9 +223,13 @@ def _find_action(free: list[Profile]) -> _Found | None:
 
 
 def _is_action(profile: Profile) -> bool:
-    names = {"id", "time", "date", "ts"}
-    few = profile.distinct <= max(200, profile.filled // 100)
-    return few and not profile.is_number and not names & set(words_of(profile.name))
+    words = set(words_of(profile.name))
+    if words & {"id", "time", "date", "ts", "payment", "shipping", "delivery"}:
+        return False
+    if profile.is_number:
+        coded = words & CODED_ACTIONS and profile.whole > 0.98
+        return bool(coded) and profile.distinct <= _MOST_CODES
+    return profile.distinct <= max(200, profile.filled // 100)
 
 
 def _is_amount(profile: Profile) -> bool:

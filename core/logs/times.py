@@ -38,7 +38,7 @@ _PARTS: Final = {
 _DATES: Final = (
     *("%1/%2/%Y", "%1.%2.%Y", "%1-%2-%Y", "%1/%2/%y", "%1-%2-%y", "%1.%2.%y"),
     *("%d/%b/%Y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%a, %d %b %Y"),
-    *("%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%B %d %Y"),
+    *("%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%B %d %Y", "%m %d, %Y"),
     *("%Y年%m月%d日", "%Y.%m.%d", "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d"),
 )
 _CLOCKS: Final = (
@@ -48,7 +48,7 @@ _CLOCKS: Final = (
     *("%午%I:%M", "%午%I:%M:%S", "%午 %I:%M", "%午 %I:%M:%S", "%午%I时%M分", "%午%I时%M分%S秒"),
 )
 _ZONES: Final = ("", " %z", "%z", " %Z", "Z")
-_BETWEEN = re.compile("[T:, ]*")  # date and clock
+_BETWEEN = re.compile("[T:, @]*")  # date and clock
 # Of the C library and its heirs: the year comes last, a day of one digit is padded.
 _CTIMES: Final = tuple(
     f"%a %b{day} %H:%M:%S{zone} %Y"
@@ -120,8 +120,18 @@ def format_of(value: str) -> str | None:
 
 def is_local(value: str) -> bool:
     """Tell whether a time says neither its zone nor how long after 1970 it is."""
-    counted = (None, *_EPOCHS, "number")
-    return format_of(value) not in counted and _ZONED.search(value) is None
+    format = format_of(value)
+    return format is not None and not is_count(format) and _ZONED.search(value) is None
+
+
+def is_count(format: str) -> bool:
+    """Tell whether a format counts from 1970, so that other numbers may look like it."""
+    return format in (*_EPOCHS, "number")
+
+
+def says_when(format: str) -> bool:
+    """Tell whether a time in this format is surely more than a date."""
+    return is_count(format) or any(hour in format for hour in ("%H", "%I"))
 
 
 def leads_with_day_or_month(format: str | None) -> bool:

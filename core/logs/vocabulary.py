@@ -1,7 +1,8 @@
-"""The words that shops name their columns with, in English and in Chinese."""
+"""The words that shops name their columns with, in English, Chinese and some more languages."""
 
 import re
 from typing import Final
+from unicodedata import combining, normalize
 
 
 def _each(words: str) -> tuple[str, ...]:
@@ -10,21 +11,29 @@ def _each(words: str) -> tuple[str, ...]:
 
 # Words in a column's name, the more telling first.
 PEOPLE: Final = _each(
-    "user customer buyer visitor member account client shopper reviewer player uid person actor"
+    "user customer buyer visitor member account client shopper reviewer player uid person actor "
+    "guest anonymous cookie"
 )
-ACTORS: Final = (*PEOPLE, *_each("author seq trace case shop seller merchant store ip"))
+OWNERS: Final = (*PEOPLE, *_each("author seq trace case cc card shop seller merchant store ip"))
+ACTORS: Final = (*OWNERS, *_each("email basket cart invoice order transaction"))
 SESSIONS: Final = _each("session visit")
 ITEMS: Final = _each(
     "item product sku asin article goods listing offer movie book song reference content page url "
-    "shop store merchant seller"
+    "shop store merchant seller business hotel venue video track game course uri stock upc ean aid "
+    "pid"
 )
 ACTIONS: Final = _each(
     "action event activity behavior behaviour operation verb template type method"
 )
-AMOUNTS: Final = _each("amount price total revenue paid cost gmv value spend")
+CODED_ACTIONS: Final = {*_each("action event activity behavior behaviour operation")}
+AMOUNTS: Final = _each("amount amt price total revenue paid cost gmv value spend sales gross")
 TIMES: Final = _each("time timestamp ts date datetime created at day when")
 BROWSERS: Final = {*_each("agent useragent ua browser")}  # their values hold semicolons
 PARTS_OF_AMOUNTS: Final = {*_each("discount coupon refund tax vat fee shipping tip")}
+LISTS_OF_EVENTS: Final = {
+    *_each("event events action actions activity activities click clicks hit hits interaction"),
+    *_each("interactions behavior behaviors behaviour behaviours step steps visit visits"),
+}
 EVENT_IDS: Final = {(word, "id") for word in ("event", "log", "click", "request", "message")}
 
 # Times of something else than the event, and words that describe somebody instead of naming him.
@@ -38,7 +47,7 @@ DESCRIPTIONS: Final = {
 }
 
 ENTITIES: Final = {
-    *ACTORS,
+    *OWNERS,
     *_each("device_id user_agent card coupon voucher fingerprint iban cookie referrer session"),
 }
 CODES: Final = {
@@ -46,7 +55,7 @@ CODES: Final = {
     *_each("language currency status version gender type level"),
 }
 PERSONAL: Final = {
-    *_each("email mail phone mobile firstname lastname surname fullname birthday birthdate"),
+    *_each("email mail phone mobile firstname lastname surname fullname birthday birthdate dob"),
     *_each("address street passport ssn"),
 }
 LABELS: Final = {
@@ -56,7 +65,9 @@ LABELS: Final = {
 
 # Values that are what somebody did, in logs whose columns have no telling name.
 DEEDS: Final = {
-    *_each("view pv click cart fav favorite buy purchase order pay checkout search login logout"),
+    *_each(
+        "view pv click add cart fav favorite buy purchase order pay checkout search login logout"
+    ),
     *_each("add_to_cart addtocart remove_from_cart impression share like review refund"),
     *_each("浏览 点击 加购 收藏 购买 下单 支付 搜索 登录 评价 退款 瀏覽 點擊 購買 下單"),
 }
@@ -107,6 +118,36 @@ _TRADITIONAL: Final = str.maketrans(
     "户买会员顾帐账号访评论卖铺门网产宝货页链内为动类时间创注册过价钱总额实费数话订单编码标识"
     "设备机统台浏览览语电话邮证区国务货币状态龄级称题优银诈异开购点击装签别",
 )
+# German, French, Spanish, Portuguese, Italian and Dutch words, without accents. German ones are
+# also written together: Kundennummer. What is English, too, or means two things is left out.
+_EUROPEAN: Final = dict(
+    pair.split("=")
+    for pair in _each(
+        "benutzer=user nutzer=user utilisateur=user usuario=user utente=user gebruiker=user "
+        "kunden=customer kunde=customer cliente=customer klant=customer klanten=customer "
+        "kaeufer=buyer kaufer=buyer acheteur=buyer comprador=buyer besucher=visitor "
+        "visiteur=visitor konto=account compte=account cuenta=account sitzungs=session "
+        "sitzung=session seance=session sesion=session sessao=session sessione=session "
+        "zeitstempel=timestamp zeitpunkt=time uhrzeit=time zeit=time heure=time hora=time ora=time "
+        "tijd=time datum=date fecha=date aktion=action actie=action azione=action "
+        "accion=action acao=action ereignis=event evenement=event evento=event gebeurtenis=event "
+        "artikel=article articolo=article articulo=article produkt=product produit=product "
+        "producto=product produto=product prodotto=product preis=price prix=price precio=price "
+        "preco=price prezzo=price prijs=price betrag=amount summe=amount montant=amount "
+        "importe=amount importo=amount bedrag=amount valor=value umsatz=revenue menge=quantity "
+        "anzahl=quantity quantite=quantity cantidad=quantity quantidade=quantity quantita=quantity "
+        "aantal=quantity bestellungs=order bestellung=order bestell=order commande=order "
+        "pedido=order ordine=order bestelling=order haendler=merchant "
+        "verkaeufer=seller verkaufer=seller vendeur=seller vendedor=seller venditore=seller "
+        "boutique=shop magasin=shop tienda=shop loja=shop negozio=shop winkel=shop "
+        "gutschein=coupon cupon=coupon cupom=coupon geraete=device geraet=device gerat=device "
+        "adresse=address anschrift=address strasse=street telefon=phone telephone=phone "
+        "telefono=phone telefone=phone kategorie=category categorie=category categoria=category "
+        "rabatt=discount steuer=tax versand=shipping nummer=id nr=id numero=id"
+    )
+)
+_EUROPEAN_WORDS = "|".join(sorted(_EUROPEAN, key=len, reverse=True))
+_EUROPEAN_RUN = re.compile(f"(?:{_EUROPEAN_WORDS})+|.+(?:datum|nummer|preis|betrag|menge)")
 _CHINESE_RUN = "[\u4e00-\u9fff]+"
 _LONGEST_FIRST = re.compile("|".join(sorted(_CHINESE, key=len, reverse=True)))
 
@@ -114,8 +155,9 @@ _LONGEST_FIRST = re.compile("|".join(sorted(_CHINESE, key=len, reverse=True)))
 def words_of(name: str) -> list[str]:
     """Split a column's name into English words: `userID` -> user, id; `用户ID` -> user, id."""
     translated = re.sub(_CHINESE_RUN, _in_english, name)
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", translated)
-    words = re.findall(r"[a-z]+|\d+", spaced.lower())
+    plain = "".join(sign for sign in normalize("NFKD", translated) if not combining(sign))
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", plain)
+    words = re.findall(r"[a-z]+|\d+", spaced.lower().replace("ß", "ss"))
     return list(dict.fromkeys(part for word in words for part in _unglue(word)))
 
 
@@ -126,7 +168,9 @@ def _in_english(run: re.Match[str]) -> str:
 
 
 def _unglue(word: str) -> list[str]:
-    """Part what is written together: `userid` -> user, id."""
+    """Part what is written together: `userid` -> user, id; `kundennummer` -> customer, id."""
+    if _EUROPEAN_RUN.fullmatch(word):
+        return [_EUROPEAN[part] for part in re.findall(_EUROPEAN_WORDS, word)]
     stem = word.removesuffix("id")
     if stem != word and stem in {*ACTORS, *ITEMS, "order", "session", "device"}:
         return [stem, "id"]

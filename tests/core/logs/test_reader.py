@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import BadInput
-from core.logs.engine import connect, scratch_folder
+from core.logs.engine import MISSING, connect, scratch_folder
 from core.logs.mapping import Format
 from core.logs.reader import open_log
 
@@ -191,7 +191,7 @@ def test_whatever_a_csv_writer_writes_is_read_back(
     csv.writer(buffer, quoting=csv.QUOTE_ALL).writerows([("a", "b", "c"), *table])
     path = tmp_path_factory.mktemp("csv") / "log.csv"
     path.write_text(buffer.getvalue(), newline="")
-    missing = {"", "NULL", "null", "None", "nan", "NaN", "\\N"}
+    missing = {*MISSING}
     expected = [tuple(None if cell in missing else cell for cell in row) for row in table]
     assert read(path, format=Format(delimiter=",", header=True)) == expected
 
