@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.logs.guessing import LIKELY, SURE
-from core.logs.mapping import ROLES, Kind
+from core.logs.mapping import ROLES, Count, Kind
 from core.logs.proposal import Inspection
 from core.logs.times import format_of, is_local, leads_with_day_or_month
 from core.wording import counted, percent
@@ -82,13 +82,20 @@ def edit_times(place: str, first: Inspection, column: str | None) -> dict[str, A
     chosen = {"zone": zone, "day_first": day_first}
     if rule.clock is not None and column == first.mapping.roles.time:
         others = [None, *(name for name in examples.index if name != column)]
-        chosen["clock"] = st.selectbox(
+        chosen["clock"] = zone_place.selectbox(
             f"The time of day, read together with '{column}'",
             others,
             index=others.index(rule.clock),
             format_func=lambda name: name or "no column",
             key=f"clock-{place}",
         )
+    types = first.columns.set_index("name")["type"]
+    if column is not None and "number" in types[column] and format_of(str(example)) is None:
+        units = get_args(Count)
+        chosen["counts"] = zone_place.selectbox(
+            f"'{column}' counts", units, key=f"counts-{place}-{column}",
+            help="From a start that the log does not say.",
+        )  # fmt: skip
     return chosen
 
 

@@ -240,5 +240,6 @@ def _nothing_usable(counts: Counts) -> str:
     return (
         f"None of the {counts.read} rows can be used ({reasons}). Accepted times: ISO 8601, "
         "YYYYMMDD, 31/12/2019, 12/31/2019, 31.12.2019, Oct 1, 2019, 2019年10月1日, with or without "
-        "a clock, and seconds to nanoseconds since 1970. Check the mapping."
+        "a clock, and seconds to nanoseconds since 1970; smaller numbers where `time.counts` says "
+        "what they count. Check the mapping."
     )

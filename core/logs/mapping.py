@@ -20,6 +20,8 @@ from core.schema import Column
 
 Kind = Literal["categorical", "numeric", "text", "entity", "personal", "ignore"]
 
+Count = Literal["seconds", "minutes", "hours", "days"]
+
 ROLES: Final = ("actor", "session", "time", "action", "item", "amount", "event_id")
 
 # Attention needs the square of it, and each event has a position of its own in the model.
@@ -102,6 +104,7 @@ class TimeRule(_Strict):
     zone: str = "UTC"  # IANA name, of times without a zone
     day_first: bool = False  # 03/04/2019 is the third of April
     clock: str | None = None  # column with the time of day, where the role's has the date only
+    counts: Count | None = None  # what the column counts, from a start that the log does not say
 
     @field_validator("zone")
     @classmethod

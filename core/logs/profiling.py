@@ -5,9 +5,10 @@ from typing import Any
 
 import duckdb
 
-from core.logs.engine import literal, quoted
+from core.logs.engine import literal, one_row, quoted
 from core.logs.mapping import TimeRule
 from core.logs.times import day_first, formats_of, time_sql
+from core.logs.vocabulary import TIMES, words_of
 
 _SAMPLE_ROWS = 20_000
 _SAMPLE_CELLS = 1_000_000
@@ -33,7 +34,7 @@ class Profile:
     highest: float | None
     example: str | None
     timed: float = 0.0  # share that are times
-    rising: float = 0.0  # share of times that are not before the row above's
+    rising: float = 0.0  # share of times, or of what may count time, not before the row above's
     formats: tuple[str, ...] = ()  # in which times are written, the commonest first
 
     @property
@@ -84,22 +85,30 @@ def profile_columns(con: duckdb.DuckDBPyConnection, columns: list[str]) -> list[
 def _with_times(con: duckdb.DuckDBPyConnection, profile: Profile) -> Profile:
     formats = formats_of(con, profile.name, "sample")
     if not formats:
-        return profile
+        return _with_counts(con, profile)
     rule = TimeRule(day_first=bool(day_first(con, profile.name, "sample")))
-    moment = time_sql(quoted(profile.name), rule, formats)
-    row = con.execute(
+    timed, rising = _rising(con, time_sql(quoted(profile.name), rule, formats))
+    timed /= profile.filled
+    return replace(profile, timed=timed, rising=rising, formats=tuple(formats))
+
+
+def _with_counts(con: duckdb.DuckDBPyConnection, profile: Profile) -> Profile:
+    """Tell of numbers named like a time, but too small for one, whether they grow."""
+    named = set(TIMES) & set(words_of(profile.name))
+    if not (named and profile.is_number and (profile.lowest or 0) >= 0):
+        return profile
+    return replace(profile, rising=_rising(con, f"number_of({quoted(profile.name)})")[1])
+
+
+def _rising(con: duckdb.DuckDBPyConnection, moment: str) -> tuple[float, float]:
+    """Return how many rows of the sample have a moment, and the share not before the one above."""
+    read, rises, pairs = one_row(
+        con,
         f"""SELECT count(*), count(*) FILTER (moment >= above), count(above) FROM (
             SELECT moment, lag(moment) OVER (ORDER BY "@row") AS above FROM (
-                SELECT "@row", {moment} AS moment FROM sample) WHERE moment IS NOT NULL)"""
-    ).fetchone()
-    assert row is not None
-    timed, rises, pairs = row
-    return replace(
-        profile,
-        timed=timed / profile.filled,
-        rising=rises / max(pairs, 1),
-        formats=tuple(formats),
+                SELECT "@row", {moment} AS moment FROM sample) WHERE moment IS NOT NULL)""",
     )
+    return read, rises / max(pairs, 1)
 
 
 def _as_profile(name: str, rows: int, values: tuple[Any, ...]) -> Profile:

@@ -22,9 +22,9 @@ from core.logs.profiling import Profile, profile_columns, take_sample
 from core.logs.quality import complete_quality, measure_quality
 from core.logs.reader import Source, open_log
 from core.logs.repeats import measure_repeats
-from core.logs.roles import guess_roles
+from core.logs.roles import GROWS, guess_roles
 from core.logs.sequencing import WHOLE, cut_sequences
-from core.logs.times import day_first, leads_with_day_or_month, says_when
+from core.logs.times import START, day_first, leads_with_day_or_month, says_when
 
 _SAMPLE_CHARACTERS = 16_000_000
 _PREVIEW_EVENTS = 10
@@ -188,7 +188,18 @@ def _read_together(con: duckdb.DuckDBPyConnection, date: str, clock: str) -> Non
 def _time_rule(
     con: duckdb.DuckDBPyConnection, given: TimeRule, profile: Profile | None
 ) -> tuple[TimeRule, list[str]]:
-    """Propose whether the day comes first, from dates that can be read in one way only."""
+    """Propose what numbers count that are too small for a time, and whether the day comes first.
+
+    That is told by dates that can be read in one way only.
+    """
+    if profile is not None and not profile.formats and "counts" not in given.model_fields_set:
+        if profile.rising < GROWS:
+            return given, []
+        note = (
+            f"'{profile.name}' counts the time from a start that the log does not say: taken for "
+            f"seconds, and told as if it began on {START}."
+        )
+        return given.model_copy(update={"counts": "seconds"}), [note]
     decided = "day_first" in given.model_fields_set
     if decided or profile is None or not any(map(leads_with_day_or_month, profile.formats)):
         return given, []

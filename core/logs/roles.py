@@ -10,6 +10,7 @@ from core.logs.vocabulary import (
     ACTIONS,
     ACTORS,
     AMOUNTS,
+    BASKETS,
     CODED_ACTIONS,
     DEEDS,
     DESCRIPTIONS,
@@ -28,7 +29,7 @@ _LEAST_ID: Final = 1000  # smaller numbers count something
 _FEW_IDS: Final = 20  # so few small numbers may be codes
 _MOST_CODES: Final = 30  # actions that a log writes as numbers
 _OFTEN_MISSING: Final = 0.2  # share of rows that an import would refuse for having no actor
-_GROWS: Final = 0.95  # share of times not before the one above, in a log written as it happened
+GROWS: Final = 0.95  # share of times not before the one above, in a log written as it happened
 
 Fits = Callable[[Profile], bool]
 
@@ -50,7 +51,7 @@ def guess_roles(profiles: list[Profile], roles: list[str], *, named: bool) -> di
         return not named and ("time" in found or "time" not in roles)
 
     finders: dict[str, Callable[[], _Found | None]] = {
-        "time": lambda: _find_time(free, named),
+        "time": lambda: _find_time(free, named) or _find_count(free),
         "session": lambda: _by_words(free, SESSIONS, _groups, "its values come back"),
         "actor": lambda: _find_actor(free, small()),
         "action": lambda: _find_action(free),
@@ -111,6 +112,15 @@ def _find_time(free: list[Profile], named: bool) -> _Found | None:
     return _Found(best, reason, LIKELY if growing else UNSURE)
 
 
+def _find_count(free: list[Profile]) -> _Found | None:
+    """Find the column that counts the time from a start that the log does not say."""
+    counts = (p for p in free if not p.formats and p.distinct > _FEW_IDS and p.rising >= GROWS)
+    reason = "numbers that grow with the rows: time since a start that nothing names"
+    return next(
+        (_Found(p, f"named like '{_time_word(p)}', {reason}", UNSURE) for p in counts), None
+    )
+
+
 def _worth(profile: Profile, most: int) -> int:
     """Weigh what speaks for the time of the event."""
     return 2 * _is_called_a_time(profile) + _grows(profile, most) - 3 * _is_other_time(profile)
@@ -118,7 +128,7 @@ def _worth(profile: Profile, most: int) -> int:
 
 def _grows(profile: Profile, most: int) -> bool:
     # What stays the same for long, such as a registration, may grow along with its actors.
-    return profile.rising >= _GROWS and 2 * profile.distinct >= most
+    return profile.rising >= GROWS and 2 * profile.distinct >= most
 
 
 def _is_called_a_time(profile: Profile) -> bool:
@@ -196,6 +206,7 @@ def _find_actor(free: list[Profile], small: bool) -> _Found | None:
         _by_words(full, PEOPLE, _identifies, "its values come back")
         or _by_words(telling, ACTORS, _identifies, "its values come back")
         or _by_words(telling, PEOPLE, _is_key, "yet no value comes back", UNSURE)
+        or _by_words(telling, BASKETS, _identifies, "nothing says whose", UNSURE)
         or _first_id(free, small)
     )
 

@@ -80,6 +80,12 @@ _EPOCHS: Final = {
 }
 
 
+# Times that count from an unknown start are told from then on, which no other time of theirs is.
+START: Final = "2000-01-01"
+_COUNTS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+_LONGEST_COUNT: Final = 1e10  # seconds
+
+
 def formats_in(values: Iterable[str]) -> list[str]:
     """Return the ways in which `values` write times, the commonest first."""
     found: Counter[str] = Counter()
@@ -181,6 +187,8 @@ def time_sql(x: str, rule: TimeRule, formats: list[str]) -> str:
     No way of reading may repeat an expression that fails slowly, such as a cast: the database
     would compute it once, and for every row.
     """
+    if rule.counts is not None:
+        return _read_count(x, _COUNTS[rule.counts])
     ways = [*formats, *(way for way in ("iso", "number") if way not in formats)]
     return f"coalesce({', '.join(_read(x, way, rule) for way in ways)})"
 
@@ -235,6 +243,12 @@ def _read_number(x: str) -> str:
               (r"\d{18,19}", "1e-3"))  # fmt: skip
     cases = (f"WHEN {_is(x, digits)} THEN {scale}" for digits, scale in scales)
     return f"make_timestamp(CAST(try_cast({x} AS DOUBLE) * CASE {' '.join(cases)} END AS BIGINT))"
+
+
+def _read_count(x: str, unit: int) -> str:
+    seconds = f"try_cast({x} AS DOUBLE) * {unit}"
+    return f"""CASE WHEN abs({seconds}) < {_LONGEST_COUNT}
+        THEN TIMESTAMP '{START}' + to_microseconds(CAST({seconds} * 1e6 AS BIGINT)) END"""
 
 
 def _in_zone(moment: str, rule: TimeRule) -> str:

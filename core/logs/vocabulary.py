@@ -15,7 +15,8 @@ PEOPLE: Final = _each(
     "guest anonymous cookie"
 )
 OWNERS: Final = (*PEOPLE, *_each("author seq trace case cc card shop seller merchant store ip"))
-ACTORS: Final = (*OWNERS, *_each("email basket cart invoice order transaction"))
+ACTORS: Final = (*OWNERS, "email")
+BASKETS: Final = _each("basket cart invoice order transaction")
 SESSIONS: Final = _each("session visit")
 ITEMS: Final = _each(
     "item product sku asin article goods listing offer movie book song reference content page url "
@@ -27,7 +28,7 @@ ACTIONS: Final = _each(
 )
 CODED_ACTIONS: Final = {*_each("action event activity behavior behaviour operation")}
 AMOUNTS: Final = _each("amount amt price total revenue paid cost gmv value spend sales gross")
-TIMES: Final = _each("time timestamp ts date datetime created at day when")
+TIMES: Final = _each("time timestamp ts date datetime created at day when dt")
 BROWSERS: Final = {*_each("agent useragent ua browser")}  # their values hold semicolons
 PARTS_OF_AMOUNTS: Final = {*_each("discount coupon refund tax vat fee shipping tip")}
 LISTS_OF_EVENTS: Final = {

@@ -68,6 +68,33 @@ def test_dates_that_can_be_read_in_two_ways_are_the_analysts_to_decide(open_page
     assert app.dataframe[-1].value["ts"].iloc[0].month == 4
 
 
+def test_a_time_of_day_in_a_column_of_its_own_is_read_until_the_analyst_says_no(
+    open_page, home, tmp_path
+):
+    file = tmp_path / "till.csv"
+    file.write_text("user,date,clock\n" + "u1,2019-04-03,10:30\nu2,2019-04-03,11:45\n" * 4)
+    app = open_page("import_log", file=str(file))
+    clock = app.selectbox(key=f"clock-{file}")
+    assert (clock.label, clock.value) == ("The time of day, read together with 'date'", "clock")
+    assert app.dataframe[-1].value["ts"].iloc[0].hour == 10
+    clock.select_index(0).run()
+    assert app.dataframe[-1].value["ts"].iloc[0].hour == 0
+    _press(app, "Import")
+    assert _imported(home)["time"]["clock"] is None
+
+
+def test_of_numbers_chosen_as_the_time_the_analyst_says_what_they_count(open_page, home, tmp_path):
+    file = tmp_path / "steps.csv"
+    file.write_text("user,step\n" + "".join(f"u{n % 2},{n}\n" for n in range(8)))
+    app = open_page("import_log", file=str(file))
+    app.selectbox(key=f"role-time-{file}").select("step").run()
+    app.selectbox(key=f"counts-{file}-step").select("hours").run()
+    first, second = app.dataframe[-1].value["ts"].iloc[:2]
+    assert (second - first).total_seconds() == 2 * 3600
+    _press(app, "Import")
+    assert _imported(home)["time"]["counts"] == "hours"
+
+
 def test_without_a_time_the_order_of_the_rows_is_said(open_page, log_file):
     app = open_page("import_log", file=str(log_file))
     app.selectbox(key=f"role-time-{log_file}").select_index(0).run()

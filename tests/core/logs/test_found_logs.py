@@ -203,6 +203,42 @@ def test_a_clock_that_the_file_does_not_have_is_refused(write: Write) -> None:
         inspect_log(path, mapping=Mapping(roles=Roles(time="date"), time=TimeRule(clock="clock")))
 
 
+# --- times counted from an unknown start
+
+
+def criteo(rows: int = 60) -> str:
+    lines = [f"{3 * n}\tu{n % 7}\t{n % 5}" for n in range(rows)]
+    return "\n".join(["timestamp\tuid\tcampaign", *lines]) + "\n"
+
+
+def test_numbers_that_grow_count_the_time_from_an_unknown_start(write: Write, home: Home) -> None:
+    path = write(criteo(), "criteo.tsv")
+    inspected = inspect_log(path)
+    assert (inspected.mapping.roles.time, inspected.mapping.time.counts) == ("timestamp", "seconds")
+    assert "a start that the log does not say" in inspected.notes[0]
+    events = read_events(home, import_log(home, path).id).sort_values("row")
+    start = pd.Timestamp("2000-01-01", tz="UTC")
+    assert events["ts"].tolist() == [start + pd.Timedelta(seconds=3 * n) for n in range(60)]
+
+
+def test_the_analyst_says_what_is_counted(write: Write) -> None:
+    mapping = Mapping(time=TimeRule(counts="hours"))
+    preview = inspect_log(write(criteo(), "criteo.tsv"), mapping=mapping).preview
+    u0 = preview.loc[preview["actor_id"] == "u0", "ts"]
+    assert u0.iloc[1] - u0.iloc[0] == pd.Timedelta(hours=3 * 7)
+
+
+@pytest.mark.parametrize("number", ["1e300", "nan", "1e10", "soon"])
+def test_what_counts_nothing_is_an_unreadable_time(write: Write, home: Home, number: str) -> None:
+    found = import_log(home, write(criteo() + f"{number}\tu1\t2\n", "criteo.tsv"))
+    assert (found.accepted, found.rejected) == (60, 1)
+
+
+def test_numbers_that_do_not_grow_are_no_time(write: Write) -> None:
+    lines = ["time,user"] + [f"{n * 37 % 60},u{n % 7}" for n in range(60)]
+    assert inspect_log(write("\n".join(lines))).mapping.roles.time is None
+
+
 # --- objects that hold their events
 
 
