@@ -25,10 +25,12 @@ from core.logs.repeats import measure_repeats
 from core.logs.roles import GROWS, guess_roles
 from core.logs.sequencing import WHOLE, cut_sequences
 from core.logs.times import START, day_first, leads_with_day_or_month, says_when
+from core.logs.vocabulary import CLOCKS, OTHER_TIMES, words_of
 
 _SAMPLE_CHARACTERS = 16_000_000
 _PREVIEW_EVENTS = 10
-_CLOCKS = 0.95  # share of a column's values that are a time of day
+_CLOCKED = 0.95  # share of a column's values that are a time of day
+_MOST_SLOTS = 48  # different ones where no name says when
 
 
 @dataclass(frozen=True)
@@ -170,9 +172,16 @@ def _clock(given: Mapping, profiles: list[Profile], roles: Roles) -> str | None:
     date = next((p for p in profiles if p.name == roles.time), None)
     if date is None or ":" in (date.example or "") or any(map(says_when, date.formats)):
         return None
-    free = (p for p in profiles if given.columns.get(p.name, "ignore") == "ignore")
-    found = (p.name for p in free if p.clock > _CLOCKS and p.name not in roles.taken())
+    free = [p for p in profiles if given.columns.get(p.name, "ignore") == "ignore"]
+    found = (p.name for p in free if p.name not in roles.taken() and _is_clock(p))
     return next(found, None)
+
+
+def _is_clock(profile: Profile) -> bool:
+    """Tell the time of an event from a slot in which something is to be delivered."""
+    words = set(words_of(profile.name))
+    told = CLOCKS & words or profile.distinct > _MOST_SLOTS
+    return profile.clock > _CLOCKED and bool(told) and not OTHER_TIMES & words
 
 
 def _read_together(con: duckdb.DuckDBPyConnection, date: str, clock: str) -> None:

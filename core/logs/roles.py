@@ -238,8 +238,8 @@ def _is_action(profile: Profile) -> bool:
     if words & {"id", "time", "date", "ts", "payment", "shipping", "delivery"}:
         return False
     if profile.is_number:
-        coded = words & CODED_ACTIONS and profile.whole > 0.98
-        return bool(coded) and profile.distinct <= _MOST_CODES
+        coded = words & CODED_ACTIONS and not words - CODED_ACTIONS - {"type", "code"}
+        return bool(coded) and profile.whole > 0.98 and profile.distinct <= _MOST_CODES
     return profile.distinct <= max(200, profile.filled // 100)
 
 

@@ -40,12 +40,13 @@ EVENT_IDS: Final = {(word, "id") for word in ("event", "log", "click", "request"
 # Times of something else than the event, and words that describe somebody instead of naming him.
 OTHER_TIMES: Final = {
     *_each("birth birthday birthdate dob registered registration register signup joined expiry"),
-    *_each("expire expires expiration updated modified delivered refunded"),
+    *_each("expire expires expiration updated modified delivered refunded delivery pickup opening"),
 }
 DESCRIPTIONS: Final = {
     *_each("agent age gender sex type level group segment city country region label tag tags"),
-    *_each("status category brand title count"),
+    *_each("status category brand title count is has new"),
 }
+CLOCKS: Final = {*TIMES, "clock", "hour"}
 
 ENTITIES: Final = {
     *OWNERS,

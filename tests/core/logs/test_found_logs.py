@@ -144,6 +144,13 @@ def test_who_did_what_when_is_found(
     assert (found.quality["read"], found.quality["accepted"]) == (ROWS, ROWS)
 
 
+@pytest.mark.parametrize("name", ["event_count", "activity_level", "is_guest"])
+def test_a_number_that_tells_something_else_gets_no_role(write: Write, name: str) -> None:
+    lines = [f"{at(n)},{n % 3},{n % 2 or ''}" for n in range(ROWS)]
+    roles = inspect_log(write("\n".join([f"time,{name},user_id", *lines]))).mapping.roles
+    assert name not in roles.taken()
+
+
 def test_a_decimal_comma_in_every_row_is_no_delimiter(write: Write, opened: Open) -> None:
     found = opened(write("user;price\nu1;12,50\nu2;3,99\nu3;7,00\n"))
     assert (found.format.delimiter, found.columns) == (";", ["user", "price"])
@@ -183,6 +190,12 @@ def test_who_keeps_the_clock_for_something_else_gets_dates_only(write: Write) ->
     kept = inspect_log(path, mapping=Mapping(columns={"slot": "categorical"}))
     assert kept.mapping.time.clock is None
     assert set(kept.preview["ts"].dt.hour) == {0}
+
+
+@pytest.mark.parametrize("name", ["slot", "delivery_time"])
+def test_a_slot_is_no_time_of_the_event(write: Write, name: str) -> None:
+    lines = [f"u{n % 5},{at(90 * n):%Y-%m-%d},{9 + n % 9:02}:00" for n in range(60)]
+    assert inspect_log(write("\n".join([f"user,date,{name}", *lines]))).mapping.time.clock is None
 
 
 @pytest.mark.parametrize(
