@@ -81,7 +81,7 @@ class Format(_Strict):
     encoding: str = "utf-8"
     sheet: str | None = None  # of a workbook; None: the first that has rows
     skip: int = Field(default=0, ge=0)  # rows above the header or the first event, but blank ones
-    each: str | None = None  # JSON: the key of a list in each object whose elements are the events
+    each: str | None = None  # JSON, Parquet: the list in each row whose elements are the events
 
 
 class SequenceRule(_Strict):

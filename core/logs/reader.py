@@ -92,7 +92,7 @@ def _open_plain(
     containers = [container_of(file) for file in plain]
     _check_same_kind(plain, containers)
     if containers[0] == "parquet":
-        return Source(Format(kind="parquet"), open_parquet(con, plain))
+        return Source(*open_parquet(con, plain, format))
     if containers[0] == "excel":
         return Source(*open_excel(con, plain, scratch, format))
     if format is not None and format.kind in ("parquet", "excel"):

@@ -330,6 +330,24 @@ def test_the_analyst_may_say_which_list_holds_the_events_or_that_none_does(
         opened(path, format=Format(kind="jsonl", each='odd."key'))
 
 
+def test_lists_of_events_in_parquet_are_parted_too(tmp_path: Path, opened: Open) -> None:
+    path = tmp_path / "otto.parquet"
+    sessions = [*otto(), {"session": 99, "events": []}]
+    pd.DataFrame(sessions).to_parquet(path)
+    found = opened(path)
+    assert found.format.each == "events"
+    assert found.columns == ["session", "events.aid", "events.ts", "events.type"]
+    told = [
+        (str(one["session"]), *map(str, event.values()))
+        for one in sessions
+        for event in one["events"]
+    ]
+    assert found.rows == [*told, ("99", None, None, None)]
+    assert len(opened(path, format=Format(kind="parquet", each=None)).rows) == len(sessions)
+    with pytest.raises(BadInput, match="the list 'session' for events, which the file does not"):
+        opened(path, format=Format(kind="parquet", each="session"))
+
+
 # --- web servers that name their fields
 
 IIS = """#Software: Microsoft Internet Information Services 10.0
