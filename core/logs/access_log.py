@@ -1,6 +1,9 @@
 """Access logs of web servers: the Common, the Combined and the W3C extended format.
 
-A virtual host in front and further fields behind, as many servers add, are columns too.
+A virtual host in front and further fields behind, as many servers add, are columns too. Behind a
+proxy all requests come from its address; who asked it stands in `X-Forwarded-For`, the client
+first, which the usual configuration of nginx writes behind the Combined format. It is what a client
+says of itself when no proxy of the shop's has overwritten it, so `ip` stays a column.
 """
 
 import re
@@ -11,20 +14,19 @@ from core.logs.engine import literal, quoted
 from core.logs.w3c_log import create_view_of_w3c, is_w3c_log
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_ADDRESS = r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+"
+_UNTOLD = "-|unknown"
 _LINE = re.compile(
     r"(?:(\S+) )?(\S+) \S+ (\S+) \[([^\]]+)\] "  # host, ip, identity, user, time
     + _QUOTED  # method, path, protocol
-    + rf" (\d{{3}}|-) (\d+|-)(?: {_QUOTED} {_QUOTED})?(?: (.*))?"
+    + rf" (\d{{3}}|-) (\d+|-)(?: {_QUOTED} {_QUOTED})?"
+    + rf'(?: "((?:{_UNTOLD}|{_ADDRESS})(?:, ?(?:{_UNTOLD}|{_ADDRESS}))*)")?(?: (.*))?'
 )
 _REQUEST = r"^(\S+) ([^\s?]+)(?:\?(\S*))?(?: (\S+))?$"
 _PARTS = ("host", "ip", "authuser", "time", "request", "status", "bytes", "referrer", "useragent",
-          "rest")  # fmt: skip
-_OPTIONAL = {
-    "host",
-    "referrer",
-    "useragent",
-    "rest",
-}  # columns only where the first lines have them
+          "client_ip", "rest")  # fmt: skip
+# Columns only where the first lines have them.
+_OPTIONAL = {"host", "referrer", "useragent", "client_ip", "rest"}
 _REQUEST_PARTS = ("method", "url_path", "url_query", "protocol")
 _LOOK = 200  # lines
 _LEAST_SHARE = 0.5  # of them
@@ -67,6 +69,9 @@ def _columns(lines: list[str]) -> list[str]:
 
 
 def _cell(column: str) -> str:
+    if column == "client_ip":
+        first = f"regexp_extract(part.client_ip, {literal(_ADDRESS)})"
+        return f"coalesce(nullif({first}, ''), value_of(part.ip))"
     text = f"request.{column}" if column in _REQUEST_PARTS else f"part.{column}"
     if column == "time":  # as all other logs write it; `@text` keeps how it was written
         return f"coalesce(CAST(try_strptime({text}, '{_TIME}') AS VARCHAR), value_of({text}))"

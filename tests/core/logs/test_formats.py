@@ -253,14 +253,31 @@ def test_a_combined_access_log_with_a_host_and_more_fields_is_read(
 ) -> None:
     line = (
         'shop.example:443 ::1 - - [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.0" 200 2 '
-        r'"http://x/" "Mozilla \"5\" (X11; Linux)" "10.0.0.1" 0.003'
+        r'"http://x/" "Mozilla \"5\" (X11; Linux)" "id=7" 0.003'
     )
     found = opened(write(line + "\n", "access.log"))
     row = dict(zip(found.columns, found.rows[0], strict=True))
     assert found.columns[:2] == ["host", "ip"]
     assert row["referrer"] == "http://x/"
     assert row["useragent"] == r"Mozilla \"5\" (X11; Linux)"
-    assert row["rest"] == '"10.0.0.1" 0.003'
+    assert row["rest"] == '"id=7" 0.003'
+
+
+def test_behind_a_proxy_acts_whom_it_forwarded(write: Write, opened: Open) -> None:
+    line = (
+        '10.0.0.{0} - - [10/Oct/2000:13:{0:02}:36 +0000] "GET /p/{1} HTTP/1.1" 200 2 "-" "Bot/{1}" '
+    )
+    forwarded = ['"198.51.100.{2}"', '"unknown, 2001:db8::{2}, 172.16.0.1" 0.5', '"-"', '"a=b"']
+    lines = [
+        (line + forwarded[n % 4]).format(n % 2, n % 9, n % 7) for n in range(56)
+    ]  # by way of two proxies
+    path = write("\n".join(lines), "access.log")
+    found = opened(path)
+    clients = [row[found.columns.index("client_ip")] for row in found.rows[:4]]
+    assert clients == ["198.51.100.0", "2001:db8::1", "10.0.0.0", "10.0.0.1"]
+    rests = [row[found.columns.index("rest")] for row in found.rows[:4]]
+    assert rests == [None, "0.5", None, '"a=b"']
+    assert inspect_log(path).mapping.roles.actor == "client_ip"
 
 
 def test_an_access_log_is_proposed_as_what_an_address_asked_for_when(write: Write) -> None:
