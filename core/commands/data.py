@@ -76,9 +76,8 @@ def import_(
     dataset = import_log(place, file, mapping=given, name=name, into=into, progress=told)
     counts = ("read", "accepted", "rejected", "duplicate", "actors", "sequences")
     added = dataset.accepted - before
-    answer(
-        {"dataset": dataset.id, "added": added, **{c: getattr(dataset, c) for c in counts}}, as_json
-    )
+    found = {"dataset": dataset.id, "added": added, **{c: getattr(dataset, c) for c in counts}}
+    answer({**found, "notes": dataset.quality["notes"]}, as_json)
 
 
 @verb("labels")

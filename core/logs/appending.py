@@ -6,6 +6,7 @@ is new.
 """
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -13,11 +14,37 @@ import duckdb
 from core.logs.engine import file_literal, in_parallel, one_row, quoted
 from core.logs.events import BUCKETS, Counts
 from core.logs.mapping import Mapping, event_columns
+from core.logs.reader import Source
 from core.logs.repeats import content_columns
 from core.logs.sequencing import Part, parts_of
 from core.store.datasets import Dataset
 
 _EVENTS_PER_PART = 1_000_000  # their rows are short here
+
+
+def fit_columns(
+    con: duckdb.DuckDBPyConnection, source: Source, mapping: Mapping
+) -> tuple[Source, Mapping, list[str]]:
+    """Give a file the columns of the data set that it is added to; return also what to note.
+
+    What the data set does not know is left out. Objects that lack a key had nothing to say there,
+    but a table without a column is another table, and is refused later.
+    """
+    taken = mapping.roles.taken()
+    late = [name for name in source.columns if name not in mapping.columns and name not in taken]
+    notes = [f"Left out, because the data set was made without: {', '.join(late)}."] if late else []
+    columns = mapping.columns | dict.fromkeys(late, "ignore")
+    lacking = [name for name in mapping.columns if name not in source.columns]
+    if lacking and source.format.kind in ("json", "jsonl"):
+        nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in lacking)
+        con.execute(
+            f"""ALTER VIEW source RENAME TO lacking;
+            CREATE VIEW source AS SELECT *, {nothing} FROM lacking"""
+        )
+        source = replace(source, columns=[*source.columns, *lacking])
+        silent = [name for name in lacking if mapping.columns[name] != "ignore"]
+        notes += [f"No row that was added says: {', '.join(silent)}."] if silent else []
+    return source, mapping.model_copy(update={"columns": columns}), notes
 
 
 def grow(

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import BadInput, Conflict
-from core.logs.appending import grow
+from core.logs.appending import fit_columns, grow
 from core.logs.building import Progress, build
 from core.logs.engine import connect, keep_small, scratch_folder
 from core.logs.events import Counts, create_events
@@ -65,6 +65,9 @@ def import_log(
         report(0.02, "reading the file")
         source = open_log(con, path, scratch, format=given_format(mapping))
         keep_small(con)
+        notes: list[str] = []
+        if held is not None and mapping is not None:
+            source, mapping, notes = fit_columns(con, source, mapping)
         mapping = complete(con, source, mapping)
         if is_private(mapping):
             create_masks(con, home_key(home.path))
@@ -82,6 +85,7 @@ def import_log(
         name = held.name if held else name or name_of(path)
         dataset_id = held.id if held else _free_id(home, name)
         quality = build(con, mapping, dataset_id, counts, folder, report)
+        quality["notes"] += notes
         sources = [*(held.sources if held else []), str(path)]
         dataset = _described(dataset_id, name, sources, mapping, counts, quality)
         report(1.0, "putting it in place")  # the last moment to stop it

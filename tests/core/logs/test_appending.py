@@ -1,5 +1,6 @@
 """A log that grew adds what is new, and is then as if it had been imported at once."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,6 +142,42 @@ def test_what_does_not_fit_is_refused_and_leaves_the_data_set_alone(
         import_log(home, write(HEADER + OLD), into="nothing")
     for got, wanted in zip(content(home, first.id), before, strict=True):
         pd.testing.assert_frame_equal(got, wanted)
+
+
+def test_columns_that_came_later_are_left_out_and_said(home: Home, write: Write) -> None:
+    first = import_log(home, write(HEADER + OLD, "log.csv"), mapping=GIVEN)
+    more = "\n".join(line + ",app" for line in (OLD + NEW).splitlines())
+    path = write(f"{HEADER.strip()},channel\n{more}\n", "log.csv")
+    grown = import_log(home, path, into=first.id)
+    assert counts(grown) == (11, 5, 3, 3)  # the rejected row does not read as it did
+    note = "Left out, because the data set was made without: channel."
+    assert note in grown.quality["notes"]
+    assert "channel" not in read_events(home, first.id)
+    again = import_log(
+        home, write(path.read_text() + "2020-01-02,u1,i1,view,5,web\n"), into=grown.id
+    )
+    assert (again.accepted, note in again.quality["notes"]) == (6, False)
+
+
+def test_objects_may_lack_a_key_that_others_had_but_not_what_plays_a_part(
+    home: Home, write: Write
+) -> None:
+    def objects(*keys: str) -> str:
+        one = {"user": "u1", "time": 1577872800, "action": "view", "coupon": "A", "spare": "x"}
+        return "\n".join(json.dumps({key: one[key] for key in keys}) for _ in range(3))
+
+    told = {"roles": {"actor": "user", "time": "time", "action": "action"}}
+    mapping = Mapping.model_validate({**told, "columns": {"coupon": "categorical"}})
+    path = write(objects("user", "time", "action", "coupon", "spare"), "monday.jsonl")
+    first = import_log(home, path, mapping=mapping)
+    grown = import_log(
+        home, write(objects("time", "user", "action"), "tuesday.jsonl"), into=first.id
+    )
+    assert grown.accepted == 6
+    assert "No row that was added says: coupon." in grown.quality["notes"]
+    assert sorted(read_events(home, first.id)["coupon"].fillna("")) == ["", "", "", "A", "A", "A"]
+    with pytest.raises(BadInput, match="'action', which the file does not have"):
+        import_log(home, write(objects("user", "time"), "wednesday.jsonl"), into=first.id)
 
 
 def test_two_imports_at_the_same_time_do_not_lose_rows(
