@@ -93,8 +93,9 @@ def edit_times(place: str, first: Inspection, column: str | None) -> dict[str, A
     if column is not None and "number" in types[column] and format_of(str(example)) is None:
         units = get_args(Count)
         chosen["counts"] = zone_place.selectbox(
-            f"'{column}' counts", units, key=f"counts-{place}-{column}",
-            help="From a start that the log does not say.",
+            f"'{column}' counts", units, index=units.index(rule.counts or units[0]),
+            key=f"counts-{place}-{column}",
+            help="From a start that the log does not say, or days as spreadsheets write dates.",
         )  # fmt: skip
     return chosen
 

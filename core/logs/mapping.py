@@ -20,7 +20,7 @@ from core.schema import Column
 
 Kind = Literal["categorical", "numeric", "text", "entity", "personal", "ignore"]
 
-Count = Literal["seconds", "minutes", "hours", "days"]
+Count = Literal["seconds", "minutes", "hours", "days", "days since 1900"]
 
 ROLES: Final = ("actor", "session", "time", "action", "item", "amount", "event_id")
 
@@ -104,7 +104,7 @@ class TimeRule(_Strict):
     zone: str = "UTC"  # IANA name, of times without a zone
     day_first: bool = False  # 03/04/2019 is the third of April
     clock: str | None = None  # column with the time of day, where the role's has the date only
-    counts: Count | None = None  # what the column counts, from a start that the log does not say
+    counts: Count | None = None  # of numbers: from a start that the log does not say, or 1900
 
     @field_validator("zone")
     @classmethod

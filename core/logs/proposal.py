@@ -22,7 +22,7 @@ from core.logs.profiling import Profile, profile_columns, take_sample
 from core.logs.quality import complete_quality, measure_quality
 from core.logs.reader import Source, open_log
 from core.logs.repeats import measure_repeats
-from core.logs.roles import GROWS, guess_roles
+from core.logs.roles import SPREADSHEET, counted_in, guess_roles
 from core.logs.sequencing import WHOLE, cut_sequences
 from core.logs.times import START, day_first, leads_with_day_or_month, says_when
 from core.logs.vocabulary import CLOCKS, OTHER_TIMES, words_of
@@ -202,13 +202,14 @@ def _time_rule(
     That is told by dates that can be read in one way only.
     """
     if profile is not None and not profile.formats and "counts" not in given.model_fields_set:
-        if profile.rising < GROWS:
+        unit = counted_in(profile)
+        if unit is None:
             return given, []
-        note = (
-            f"'{profile.name}' counts the time from a start that the log does not say: taken for "
-            f"seconds, and told as if it began on {START}."
-        )
-        return given.model_copy(update={"counts": "seconds"}), [note]
+        start = f"a start that the log does not say: taken for {unit}, told as if from {START}"
+        if unit == SPREADSHEET:
+            start = "1900, in days: so spreadsheets write dates"
+        note = f"'{profile.name}' counts the time from {start}."
+        return given.model_copy(update={"counts": unit}), [note]
     decided = "day_first" in given.model_fields_set
     if decided or profile is None or not any(map(leads_with_day_or_month, profile.formats)):
         return given, []

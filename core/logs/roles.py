@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.logs.guessing import LIKELY, SURE, UNSURE, Guess, is_label
+from core.logs.mapping import Count
 from core.logs.profiling import Profile
 from core.logs.vocabulary import (
     ACTIONS,
@@ -16,6 +17,7 @@ from core.logs.vocabulary import (
     DESCRIPTIONS,
     EVENT_IDS,
     ITEMS,
+    OF_ITEMS,
     OTHER_TIMES,
     PARTS_OF_AMOUNTS,
     PEOPLE,
@@ -29,6 +31,9 @@ _LEAST_ID: Final = 1000  # smaller numbers count something
 _FEW_IDS: Final = 20  # so few small numbers may be codes
 _MOST_CODES: Final = 30  # actions that a log writes as numbers
 _OFTEN_MISSING: Final = 0.2  # share of rows that an import would refuse for having no actor
+SPREADSHEET: Final = "days since 1900"
+_THIS_CENTURY: Final = (36_526, 54_789)  # days since 1900 of 2000 to 2049
+_UNITS: Final[dict[Count, str]] = {"minutes": "minute", "hours": "hour", "days": "day"}
 GROWS: Final = 0.95  # share of times not before the one above, in a log written as it happened
 
 Fits = Callable[[Profile], bool]
@@ -114,11 +119,24 @@ def _find_time(free: list[Profile], named: bool) -> _Found | None:
 
 def _find_count(free: list[Profile]) -> _Found | None:
     """Find the column that counts the time from a start that the log does not say."""
-    counts = (p for p in free if not p.formats and p.distinct > _FEW_IDS and p.rising >= GROWS)
-    reason = "numbers that grow with the rows: time since a start that nothing names"
-    return next(
-        (_Found(p, f"named like '{_time_word(p)}', {reason}", UNSURE) for p in counts), None
-    )
+    growing = "numbers that grow with the rows: time since a start that nothing names"
+    for profile in free:
+        unit = counted_in(profile)
+        if unit is not None and (profile.distinct > _FEW_IDS or unit == SPREADSHEET):
+            reason = "numbers as spreadsheets write dates" if unit == SPREADSHEET else growing
+            return _Found(profile, f"named like '{_time_word(profile)}', {reason}", UNSURE)
+    return None
+
+
+def counted_in(profile: Profile) -> Count | None:
+    """Tell what numbers of a column that is named like a time count, if they can count time."""
+    if profile.formats or _time_word(profile) is None or not profile.is_number:
+        return None
+    low, high = profile.lowest or 0, profile.highest or 0
+    if low >= _THIS_CENTURY[0] and high < _THIS_CENTURY[1]:
+        return SPREADSHEET
+    named = (unit for unit, word in _UNITS.items() if word in words_of(profile.name))
+    return next(named, "seconds") if profile.rising >= GROWS else None
 
 
 def _worth(profile: Profile, most: int) -> int:
@@ -219,9 +237,7 @@ def _find_item(free: list[Profile], small: bool, by_content: bool) -> _Found | N
 
 
 def _is_item(profile: Profile) -> bool:
-    names = {"name", "title", "category", "brand", "type", "description", "count", "number",
-             "quantity", "level"}  # fmt: skip
-    return _is_key(profile) and not names & set(words_of(profile.name))
+    return _is_key(profile) and not OF_ITEMS & set(words_of(profile.name))
 
 
 def _find_action(free: list[Profile]) -> _Found | None:
@@ -238,7 +254,9 @@ def _is_action(profile: Profile) -> bool:
     if words & {"id", "time", "date", "ts", "payment", "shipping", "delivery"}:
         return False
     if profile.is_number:
-        coded = words & CODED_ACTIONS and not words - CODED_ACTIONS - {"type", "code"}
+        coded = words == {"type"} or (
+            words & CODED_ACTIONS and words <= {*CODED_ACTIONS, "type", "code"}
+        )
         return bool(coded) and profile.whole > 0.98 and profile.distinct <= _MOST_CODES
     return profile.distinct <= max(200, profile.filled // 100)
 

@@ -82,7 +82,13 @@ _EPOCHS: Final = {
 
 # Times that count from an unknown start are told from then on, which no other time of theirs is.
 START: Final = "2000-01-01"
-_COUNTS: Final = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+_COUNTS: Final = {
+    "seconds": (START, 1),
+    "minutes": (START, 60),
+    "hours": (START, 3600),
+    "days": (START, 86400),
+    "days since 1900": ("1899-12-30", 86400),  # as spreadsheets do, which know a 1900-02-29
+}
 _LONGEST_COUNT: Final = 1e10  # seconds
 
 
@@ -188,7 +194,7 @@ def time_sql(x: str, rule: TimeRule, formats: list[str]) -> str:
     would compute it once, and for every row.
     """
     if rule.counts is not None:
-        return _read_count(x, _COUNTS[rule.counts])
+        return _read_count(x, *_COUNTS[rule.counts])
     ways = [*formats, *(way for way in ("iso", "number") if way not in formats)]
     return f"coalesce({', '.join(_read(x, way, rule) for way in ways)})"
 
@@ -245,10 +251,10 @@ def _read_number(x: str) -> str:
     return f"make_timestamp(CAST(try_cast({x} AS DOUBLE) * CASE {' '.join(cases)} END AS BIGINT))"
 
 
-def _read_count(x: str, unit: int) -> str:
-    seconds = f"try_cast({x} AS DOUBLE) * {unit}"
+def _read_count(x: str, start: str, unit: int) -> str:
+    seconds = f"number_of({x}) * {unit}"
     return f"""CASE WHEN abs({seconds}) < {_LONGEST_COUNT}
-        THEN TIMESTAMP '{START}' + to_microseconds(CAST({seconds} * 1e6 AS BIGINT)) END"""
+        THEN TIMESTAMP '{start}' + to_milliseconds(round({seconds} * 1e3)) END"""
 
 
 def _in_zone(moment: str, rule: TimeRule) -> str:

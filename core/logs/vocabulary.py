@@ -12,16 +12,16 @@ def _each(words: str) -> tuple[str, ...]:
 # Words in a column's name, the more telling first.
 PEOPLE: Final = _each(
     "user customer buyer visitor member account client shopper reviewer player uid person actor "
-    "guest anonymous cookie"
+    "household guest anonymous distinct amplitude cookie"
 )
 OWNERS: Final = (*PEOPLE, *_each("author seq trace case cc card shop seller merchant store ip"))
-ACTORS: Final = (*OWNERS, "email")
-BASKETS: Final = _each("basket cart invoice order transaction")
+ACTORS: Final = (*OWNERS, *_each("email billing bill"))
+BASKETS: Final = _each("invoice order transaction receipt basket cart")
 SESSIONS: Final = _each("session visit")
 ITEMS: Final = _each(
     "item product sku asin article goods listing offer movie book song reference content page url "
     "shop store merchant seller business hotel venue video track game course uri stock upc ean aid "
-    "pid"
+    "pid ad adgroup"
 )
 ACTIONS: Final = _each(
     "action event activity behavior behaviour operation verb template type method"
@@ -44,8 +44,9 @@ OTHER_TIMES: Final = {
 }
 DESCRIPTIONS: Final = {
     *_each("agent age gender sex type level group segment city country region label tag tags"),
-    *_each("status category brand title count is has new"),
+    *_each("status category brand title count is has new zip postcode postal"),
 }
+OF_ITEMS: Final = {*DESCRIPTIONS, *_each("name description message number quantity price")}
 CLOCKS: Final = {*TIMES, "clock", "hour"}
 
 ENTITIES: Final = {

@@ -93,6 +93,38 @@ def guests(n: int) -> str:
     return f"{at(n)},{user},c{some(40)},view"
 
 
+def jdata(n: int) -> str:
+    return f"{some(40)},{some(300)},{at(n)},{some(9)},{some(5) + 1}"
+
+
+def amazon_orders(n: int) -> str:
+    status = one_of("Shipped", "Pending", "Unshipped")
+    return f"171-{n}\t{at(n):%Y-%m-%dT%H:%M:%S+00:00}\t{status}\tSKU{some(90)}\t399\tb{some(40)}@x"
+
+
+def magento(n: int) -> str:
+    return (
+        f'{n:09},"{at(n):%b %d, %Y %I:%M:%S %p}",Name {some(40)},{one_of("Canceled", "Complete")}'
+    )
+
+
+def instacart(n: int) -> str:
+    return f"{n // 8},{some(500)},{n % 8 + 1},{some(2)}"
+
+
+def dunnhumby(n: int) -> str:
+    return f"{some(40)},{26984851472 + n // 5},{1 + n // 3},{800000 + some(900)},{some(9)}.5"
+
+
+def stripe(n: int) -> str:
+    message = one_of("Payment complete.", "Card declined")
+    return f"ch_{n},{at(n):%Y-%m-%d %H:%M},{some(90)}.50,{message},cus_{some(40)}"
+
+
+def impressions(n: int) -> str:
+    return f"{some(40)},{1494137644 + n},{some(90)},430548_1007,{some(2)}"
+
+
 CSVS = [
     ("ratings.dat", None, movielens, {"actor": "column_1", "item": "column_2", "time": "column_4"}),
     (
@@ -131,6 +163,21 @@ CSVS = [
      {"actor": "From Email Address", "time": "Date", "action": "Type", "amount": "Gross"}),
     ("guests.csv", "time,user_id,anonymous_id,action", guests,
      {"actor": "anonymous_id", "time": "time", "action": "action"}),
+    ("jdata.csv", "user_id,sku_id,action_time,module_id,type", jdata,
+     {"actor": "user_id", "item": "sku_id", "time": "action_time", "action": "type"}),
+    ("orders.txt", "amazon-order-id\tpurchase-date\titem-status\tsku\titem-price\tbuyer-email",
+     amazon_orders,
+     {"actor": "buyer-email", "time": "purchase-date", "item": "sku", "amount": "item-price"}),
+    ("magento.csv", "ID,Purchase Date,Bill-to Name,Status", magento,
+     {"actor": "Bill-to Name", "time": "Purchase Date"}),
+    ("order_products.csv", "order_id,product_id,add_to_cart_order,reordered", instacart,
+     {"actor": "order_id", "item": "product_id"}),
+    ("transaction_data.csv", "household_key,BASKET_ID,DAY,PRODUCT_ID,SALES_VALUE", dunnhumby,
+     {"actor": "household_key", "time": "DAY", "item": "PRODUCT_ID", "amount": "SALES_VALUE"}),
+    ("payments.csv", "id,Created date (UTC),Amount,Seller Message,Customer ID", stripe,
+     {"actor": "Customer ID", "time": "Created date (UTC)", "amount": "Amount"}),
+    ("raw_sample.csv", "user,time_stamp,adgroup_id,pid,clk", impressions,
+     {"actor": "user", "time": "time_stamp", "item": "adgroup_id"}),
 ]  # fmt: skip
 
 
@@ -239,6 +286,23 @@ def test_the_analyst_says_what_is_counted(write: Write) -> None:
     preview = inspect_log(write(criteo(), "criteo.tsv"), mapping=mapping).preview
     u0 = preview.loc[preview["actor_id"] == "u0", "ts"]
     assert u0.iloc[1] - u0.iloc[0] == pd.Timedelta(hours=3 * 7)
+
+
+@pytest.mark.parametrize(("name", "unit"), [("day", "days"), ("hour", "hours"), ("t", "seconds")])
+def test_a_name_tells_what_is_counted(write: Write, name: str, unit: str) -> None:
+    path = write(criteo().replace("timestamp", f"{name}_ts"))
+    assert inspect_log(path).mapping.time.counts == unit
+
+
+def test_days_since_1900_are_dates_of_a_spreadsheet(write: Write, home: Home) -> None:
+    days = [f"{43045 + n % 9 + n / 48:.5f}".replace(".", ",") for n in range(60)]
+    path = write("\n".join(["Datum;Kunde", *(f"{day};K{n % 7}" for n, day in enumerate(days))]))
+    inspected = inspect_log(path)
+    assert inspected.mapping.time.counts == "days since 1900"
+    assert "so spreadsheets write dates" in inspected.notes[0]
+    events = read_events(home, import_log(home, path).id).sort_values("row")
+    assert events["ts"].iloc[0] == pd.Timestamp("2017-11-06", tz="UTC")
+    assert events["ts"].iloc[13].round("s") == pd.Timestamp("2017-11-10 06:30", tz="UTC")
 
 
 @pytest.mark.parametrize("number", ["1e300", "nan", "1e10", "soon"])
