@@ -79,7 +79,7 @@ def apply(
 ) -> pd.DataFrame:
     """Return an actor's events, edited, in their order, with the column `ORIGIN`.
 
-    Facts of scope `actor` are left for `core.logs.remeasuring`. Those of scope `log` stay; of what
+    Facts of scope `actor` are left for `core.logs.measuring`. Those of scope `log` stay; of what
     is new in the sequence they are taken from the nearest event with the same value: the actor's,
     or else what `look_up` finds for column, value and time, or else they are missing.
 

@@ -2,26 +2,24 @@
 
 Most of what a profile says sums up the events. Were it to stay as it is while events are hidden, it
 would still tell of them, and the score would hardly move: of two orders in a suspicious hour
-neither would count. So the profile of a coalition is measured anew, by the same SQL as at import,
-from those events of which at least one token is shown. Facts of these events stay as they were, and
-so do facts that compare with other sequences. Where no event is shown nothing is summed up: that
-part of the profile is hidden.
+neither would count. So the profile of a coalition is measured anew, as at import, from those events
+of which at least one token is shown. Facts of these events stay as they were, and so do facts that
+compare with other sequences. Where no event is shown nothing is summed up: that part of the profile
+is hidden.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from core.batch import MASK, Batch
 from core.fields import Ids
-from core.logs.engine import undone
 from core.logs.mapping import Mapping
-from core.logs.measuring import naive, profile_query
+from core.logs.measuring import events_of, summed_up
+from core.logs.per_sequence import Sequences
 from core.logs.profiles import profile_facts
 from core.model.encoder import Encoder
 from core.schema import Column
@@ -70,25 +68,15 @@ class Profiles:
         self, tokenizer: Tokenizer, events: pd.DataFrame, mapping: Mapping, actions: Sequence[str]
     ) -> None:
         self._tokenizer = tokenizer
+        self._mapping = mapping
+        self._actions = actions
         columns = [field.column for field in tokenizer.fields if field.level == "profile"]
         facts = profile_facts(mapping, actions)
         summed_up = [fact.name for fact in facts if fact.scope == "sequence"]
         self._summed_up = np.isin(columns, summed_up)  # (P,)
-        self._lock = Lock()
-        self._con = duckdb.connect(":memory:", config={"threads": "1"})
-        numbers = pd.factorize(events[Column.SEQUENCE])[0]
-        told = events.drop(columns=Column.SEQUENCE)
-        told[Column.TIME] = naive(events[Column.TIME])
-        told["@number"] = numbers
-        told["@event"] = events.groupby(numbers).cumcount()
-        self._con.register("given", told)
-        self._con.execute("CREATE TABLE told AS FROM given")
-        self._con.unregister("given")
-        self._con.execute('CREATE TABLE shown (sequence_id BIGINT, "@event" BIGINT)')
-        query = profile_query(
-            mapping, actions, '(FROM shown JOIN told USING ("@event") WHERE "@number" = $1)'
-        )
-        self._con.execute(f"PREPARE measured AS {query}")
+        self._events = events_of(events, mapping)
+        sizes = np.bincount(pd.factorize(events[Column.SEQUENCE])[0])
+        self._first = np.cumsum(sizes) - sizes  # event of each sequence
 
     def encode(self, number: int, shown: Flags, whole: Ids) -> Ids:
         """Return the tokens of a sequence's profile with only some of its events, (C, P).
@@ -104,14 +92,14 @@ class Profiles:
         """
         distinct, place = np.unique(shown, axis=0, return_inverse=True)
         found = np.tile(np.where(self._summed_up, MASK, whole), (len(distinct), 1))
-        coalition, event = np.nonzero(distinct)
-        if len(coalition):
-            rows = pd.DataFrame({"sequence_id": coalition, "@event": event})
-            with self._lock, undone(self._con):
-                self._con.append("shown", rows)
-                measured = self._con.execute(f"EXECUTE measured({number})").df()
-            tokens = self._tokenizer.encode_profiles(measured)
-            found[measured[Column.SEQUENCE]] = np.where(self._summed_up, tokens, whole)
+        some = distinct.any(axis=1)
+        if some.any():
+            _, event = np.nonzero(distinct)
+            sizes = distinct.sum(axis=1)[some]
+            coalitions = Sequences(self._events, self._first[number] + event, sizes)
+            facts = summed_up(coalitions, self._mapping, self._actions)
+            tokens = self._tokenizer.encode_profiles(pd.DataFrame(facts))
+            found[some] = np.where(self._summed_up, tokens, whole)
         return found[place.ravel()]
 
 

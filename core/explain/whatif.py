@@ -1,8 +1,8 @@
 """What if: a sequence edited, its facts recomputed, its score beside the one before.
 
-Facts of scope `actor` and the profile are computed anew by the same SQL as at import; facts of
-scope `log` stay as they were: editing an event does not change what others did. Where a sequence
-begins and ends stays too: an edit moves no event into another.
+Facts of scope `actor` and the profile are computed anew, as at import; facts of scope `log` stay as
+they were: editing an event does not change what others did. Where a sequence begins and ends stays
+too: an edit moves no event into another.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ from core.explain.shapley import attribute
 from core.logs.facts import event_facts
 from core.logs.frames import actions, read_events, read_mapping, read_nearest, read_sequences
 from core.logs.mapping import Mapping
+from core.logs.measuring import measure_actor, measure_sequences
 from core.logs.profiles import profile_facts
-from core.logs.remeasuring import Remeasuring
 from core.model.encoder import POSITIVE
 from core.model.files import read_json
 from core.schema import Column
@@ -49,7 +49,6 @@ class Experiment:
     mapping: Mapping
     actions: list[str]
     before: float  # score without edits
-    remeasuring: Remeasuring
 
     @classmethod
     def read(cls, home: Home, scorer: Scorer, dataset_id: str, sequence_id: str) -> "Experiment":
@@ -72,8 +71,7 @@ class Experiment:
         own = events[events[Column.SEQUENCE] == sequence_id]
         batch = scorer.encoder.tokenizer.encode(own, one)
         before = float(scorer.predict_proba(batch)[0, POSITIVE])
-        remeasuring = Remeasuring(events, mapping, names)
-        return cls(home, dataset_id, scorer, one, events, mapping, names, before, remeasuring)
+        return cls(home, dataset_id, scorer, one, events, mapping, names, before)
 
     @property
     def sequence_id(self) -> str:
@@ -134,12 +132,14 @@ class Experiment:
         told = events.take(np.concatenate(versions)).reset_index(drop=True)
         mine = told[Column.SEQUENCE] == self.sequence_id
         position = mine.groupby(version).cumsum() - 1
-        # Each version is an actor of its own: so one query measures all.
+        # Each version is an actor of its own: so all are measured at once.
         told[Column.ACTOR] = names
         told[Column.SEQUENCE] = names.where(mine)
         told[Column.ROW] = np.arange(1, len(told) + 1)
         told[Column.POSITION] = position.where(mine, told[Column.POSITION])
-        measured, profiles = self.remeasuring.measure(told)
+        measured = measure_actor(told, self.mapping)
+        measured = measured[mine].reset_index(drop=True)
+        profiles = measure_sequences(measured, self.mapping, self.actions)
         profiles = profiles.set_index(Column.SEQUENCE).loc[names.unique()]
         facts = {str(name): profiles[name].to_numpy() for name in profiles}
         found = self.sequence.take([0] * len(versions)).assign(**facts)

@@ -1,8 +1,8 @@
 """The ways in which Spoor perturbs a log: which fit it, and its sequences perturbed and remeasured.
 
-Facts of scope `actor` and the profile are computed anew by the same SQL as at import. Facts of
-scope `log` stay: what others did is not changed by what one actor does, and the few of a profile
-that need the whole log (how often its pattern occurs) are taken as they were.
+Facts of scope `actor` and the profile are computed anew, as at import. Facts of scope `log` stay:
+what others did is not changed by what one actor does, and the few of a profile that need the whole
+log (how often its pattern occurs) are taken as they were.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -7,6 +7,8 @@ meets on what is popular, and that takes as many pairs as its visitors squared: 
 few actors count, as many of them as give about one pair per event.
 """
 
+from typing import Final
+
 import duckdb
 
 from core.logs.engine import in_parallel, one_row
@@ -18,28 +20,36 @@ _EVENTS_PER_PART = 1_000_000  # their rows are short here
 _PAIRS = 2_000_000  # that are compared in any log, even of fewer events: they take about a second
 
 
+_NONE: Final = ("companions", "close_companions", "most_shared_items", "companion_overlap_share")
+
+
 def companion_facts(mapping: Mapping) -> list[Fact]:
     """Return the facts of the profile that are columns of the table `companions`."""
     if mapping.roles.item is None or mapping.facts != "all":
         return []
     return [
-        _none("companions", "count",
-              "{value} other actors with two or more rarer items in common"),
-        _none("close_companions", "count",
-              "{value} other actors with three or more rarer items in common"),
-        _none("most_shared_items", "count", "up to {value} rarer items in common with a companion"),
-        _none("companion_overlap_share", "ratio",
-              "{value} of rarer items in common with the closest companion"),
-        Fact("companions_of_companions", "companions_of_companions", "log", "number",
-             "companions have {value} companions on average"),
-        Fact("companions_of_others", "companions_of_others", "log", "number",
-             "others on its rarer items have {value} companions on average"),
+        _of_company("companions", "count",
+                    "{value} other actors with two or more rarer items in common"),
+        _of_company("close_companions", "count",
+                    "{value} other actors with three or more rarer items in common"),
+        _of_company("most_shared_items", "count",
+                    "up to {value} rarer items in common with a companion"),
+        _of_company("companion_overlap_share", "ratio",
+                    "{value} of rarer items in common with the closest companion"),
+        _of_company("companions_of_companions", "number",
+                    "companions have {value} companions on average"),
+        _of_company("companions_of_others", "number",
+                    "others on its rarer items have {value} companions on average"),
     ]  # fmt: skip
 
 
-def _none(name: str, bucketing: Bucketing, words: str) -> Fact:
-    """Return a fact that is 0 of who has no companion."""
-    return Fact(name, f"coalesce({name}, 0)", "log", bucketing, words)
+def _of_company(name: str, bucketing: Bucketing, words: str) -> Fact:
+    return Fact(name, None, "log", bucketing, words)
+
+
+def company_sql(fact: str) -> str:
+    """Return SQL of a fact of an actor that `companions` may not hold: it has no company."""
+    return f"CAST({f'coalesce({fact}, 0)' if fact in _NONE else fact} AS DOUBLE) AS {fact}"
 
 
 def find_companions(con: duckdb.DuckDBPyConnection, mapping: Mapping) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import pyarrow as pa
 
 from core.errors import BadInput
 
@@ -169,11 +170,27 @@ def undone(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         con.rollback()
 
 
+def to_arrow(con: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """Return what a query finds, each column in one piece."""
+    return con.sql(query).to_arrow_table().combine_chunks()
+
+
+@contextmanager
+def lent(con: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
+    """Let `con` know tables by these names."""
+    for name, table in tables.items():
+        con.register(name, table)
+    try:
+        yield
+    finally:
+        for name in tables:
+            con.unregister(name)
+
+
 def one_row(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     """Return the row of a query that has exactly one, such as an aggregate over a table."""
-    row = con.execute(query).fetchone()
-    assert row is not None
-    return row
+    (row,) = con.execute(query).fetchall()
+    return tuple(row)
 
 
 def quoted(name: str) -> str:

@@ -1,13 +1,12 @@
-"""What a fact is, in which order its SQL sees events, and which columns have facts of their own.
+"""What a fact is, and which columns have facts of their own."""
 
-Most facts look at the events of a group in their order: an actor's, an item's, an actor's on one
-item. Their SQL is for a table that lies in that order, group after group, each by time and then by
-row: so its windows have no partition and nothing to sort, and DuckDB streams them. `"@at"` is an
-event's place in the table, from 1, and `"@first"` that of the first event of its group.
-"""
-
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 from core.logs.mapping import Mapping, extra_columns
 
@@ -15,62 +14,38 @@ Scope = Literal["actor", "log", "sequence"]
 Bucketing = Literal["count", "seconds", "ratio", "category", "number"]
 
 
-TURN = '"@at" - "@first" + 1'  # the event's place in its group
-SO_FAR = "OVER (ROWS UNBOUNDED PRECEDING)"
-
-
-@dataclass(frozen=True)
-class Helper:
-    """What facts are made of but nobody sees: an SQL expression, and the order it needs.
-
-    `by` names the columns in which the events of a group are equal. Without any, the SQL looks at
-    no other events, or says with PARTITION BY at which.
-    """
-
-    sql: str
-    by: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True)
 class Fact:
-    """One fact: an SQL expression over events, which may name other facts and helpers.
+    """One fact: how to compute it of `Events`, or of `Sequences` of them.
 
-    Scope `actor` needs the actor's events only, `log` those of others too, `sequence` is an
-    aggregate over the events of one sequence. An event's fact of scope `log` needs all events with
-    the same value of one column: `of` is its name. `words` holds one `{value}`. `by` is the order
-    that the SQL needs, as of a `Helper`.
+    Scope `actor` needs the actor's events only, `log` those of others too, `sequence` sums up the
+    events of one sequence. An event's fact of scope `log` needs all events with the same value of
+    one column: `of` is its name. A fact of the profile that compares finished sequences has nothing
+    to `compute` here: `core.logs.summing` does that. `words` holds one `{value}`. A fact of the
+    kind `category` is the number of one of its `values`.
     """
 
     name: str
-    sql: str
+    compute: Callable[[Any], npt.NDArray[Any]] | None
     scope: Scope
     bucketing: Bucketing
     words: str
     of: str | None = None
-    by: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
+    def of_frame(self, found: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return what was computed as a data frame holds it."""
+        if self.bucketing != "category":
+            return found.astype(np.float64)
+        named: npt.NDArray[Any] = np.array([*self.values, None], dtype=object)[found]
+        return named
 
-def previous(sql: str) -> str:
-    """Return the value that an expression has for the group's event before this one, or NULL."""
-    return f'CASE WHEN "@at" > "@first" THEN lag({sql}) OVER () END'
-
-
-def following(sql: str) -> str:
-    """Return the value that an expression has for the group's next event, or NULL."""
-    return f'CASE WHEN lead("@first") OVER () = "@first" THEN lead({sql}) OVER () END'
-
-
-def older(seconds: int, marked: str = "") -> str:
-    """Count the events above, of earlier groups too, that are more than `seconds` older.
-
-    Parameters
-    ----------
-    seconds
-        Up to an hour.
-    marked
-        Count only those for which this helper is 1.
-    """
-    return f'"@older_{seconds}{marked}"'
+    def to_arrow(self, found: npt.NDArray[Any]) -> pa.Array:
+        """Return what was computed as a file holds it."""
+        if self.bucketing != "category":
+            return pa.array(found.astype(np.float64), from_pandas=True)
+        numbers = pa.array(found.astype(np.int8), mask=found < 0)
+        return pa.DictionaryArray.from_arrays(numbers, list(self.values))
 
 
 def numeric_columns(mapping: Mapping) -> list[str]:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import duckdb
+import numpy as np
+
+from core.logs.sequencing import Cut
 
 
-def whole_lengths(con: duckdb.DuckDBPyConnection) -> dict[int, int]:
-    """Return events of a sequence -> sequences, before `max_events` cuts; needs `placed`."""
-    rows = con.execute(
-        """SELECT events, count(*) FROM (SELECT count(*) AS events FROM placed GROUP BY "group")
-        GROUP BY events ORDER BY events"""
-    ).fetchall()
-    return dict(rows)
+def whole_lengths(cut: Cut, most: int) -> dict[int, int]:
+    """Return events of a sequence -> sequences, as they were before they were cut at `most`."""
+    lengths, pieces = np.unique(cut.whole, return_counts=True)
+    wholes = pieces // -(-lengths // most)
+    return dict(zip(lengths.tolist(), wholes.tolist(), strict=True))
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
+import numpy as np
 
 from core.logs.engine import one_row, quoted
 from core.logs.mapping import Mapping
+from core.logs.ordered import Events, Flags
 
 FAR: Final = 6.0  # robust standard deviations from the median
 HABIT: Final = 0.01  # what lies beyond a bound more often than this is no outlier
@@ -53,13 +55,18 @@ def measure_outliers(
     }
 
 
-def outlier_condition(quality: dict[str, Any], columns: dict[str, str]) -> str:
-    """Return the SQL condition that an event holds an outlier, by the report's bounds."""
-    found = [
-        Bounds(told["scale"], told["low"], told["high"]).beyond(columns[source])
-        for source, told in quality["outliers"].items()
-    ]
-    return " OR ".join(found) or "false"
+def hold_outliers(quality: dict[str, Any], columns: dict[str, str], events: Events) -> Flags:
+    """Tell the events that hold an outlier, by the report's bounds.
+
+    `columns` is as in `measure_outliers`.
+    """
+    found = np.zeros(len(events), dtype=bool)
+    for source, told in quality["outliers"].items():
+        values = events[columns[source]]
+        low, high = told["low"], told["high"]
+        found |= values < (-np.inf if low is None else low)
+        found |= values > (np.inf if high is None else high)
+    return found
 
 
 def numeric_sources(mapping: Mapping, names: dict[str, str]) -> dict[str, str]:

@@ -6,26 +6,30 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from core.errors import BadInput
-from core.logs.engine import connect, quoted, scratch_folder
+from core.logs.engine import connect, lent, quoted, scratch_folder
 from core.logs.events import create_events
 from core.logs.frames import to_frame
 from core.logs.guessing import SURE, Guess, guess_kinds
 from core.logs.imputing import impute
 from core.logs.lengths import whole_lengths
 from core.logs.mapping import ROLES, Format, Mapping, Roles, TimeRule, make_mapping
+from core.logs.measuring import load_part
 from core.logs.numbers import decimal_comma
 from core.logs.privacy import create_masks
 from core.logs.profiling import Profile, profile_columns, take_sample
-from core.logs.quality import complete_quality, measure_quality
+from core.logs.quality import Quality, complete_quality, measure_quality
 from core.logs.reader import Source, open_log
-from core.logs.repeats import measure_repeats
+from core.logs.repeats import CONTENT, find_repeats
 from core.logs.roles import SPREADSHEET, counted_in, guess_roles
-from core.logs.sequencing import WHOLE, cut_sequences
+from core.logs.sequencing import WHOLE, Cut, Loaded, cut_sequences
 from core.logs.times import START, day_first, leads_with_day_or_month, says_when
 from core.logs.vocabulary import CLOCKS, OTHER_TIMES, words_of
+from core.schema import Column
 
 _SAMPLE_CHARACTERS = 16_000_000
 _PREVIEW_EVENTS = 10
@@ -70,8 +74,7 @@ def inspect_log(path: Path | str, *, mapping: Mapping | None = None) -> Inspecti
         create_masks(con, secrets.token_bytes())  # a look has no home, so no key to keep to
         try:
             _check(con, source, proposal.mapping)
-            preview, quality = _preview(con, proposal.mapping, is_whole=source.is_whole)
-            lengths = whole_lengths(con)
+            preview, quality, lengths = _preview(con, proposal.mapping, is_whole=source.is_whole)
         except BadInput as error:
             preview, quality = pd.DataFrame(), {"problem": str(error)}
     return Inspection(
@@ -269,26 +272,36 @@ def _check_order(con: duckdb.DuckDBPyConnection, actor: str) -> None:
 
 def _preview(
     con: duckdb.DuckDBPyConnection, mapping: Mapping, *, is_whole: bool
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+) -> tuple[pd.DataFrame, Quality, dict[int, int]]:
     counts = create_events(con, mapping)
     quality = measure_quality(con, mapping, counts, impute(con, mapping, "accepted"))
-    cut_sequences(con, mapping, "preview", WHOLE)
-    quality = complete_quality(
-        con,
-        mapping,
-        quality,
-        measure_repeats(con, mapping, "accepted"),
-        "(SELECT actor_id, events FROM pieces)",
-        rows="whole" if is_whole else "first",
-    )
-    events = con.execute(
-        f"""SELECT sequence_id, accepted.* EXCLUDE ("@bucket"), position
-        FROM accepted JOIN (
-            SELECT "row", sequence_id, position, first_row AS "@first"
-            FROM placed JOIN pieces USING ("group", piece)) USING ("row")
-        ORDER BY "@first", position LIMIT {_PREVIEW_EVENTS}"""
-    )
-    return to_frame(events), quality
+    loaded = load_part(con, mapping.model_copy(update={"facts": "actor"}), WHOLE)
+    cut = cut_sequences(con, loaded, mapping, "preview")
+    actors = loaded.table[Column.ACTOR].take(cut.first)
+    with lent(con, pieces=pa.table({"actor_id": actors, "events": cut.sizes})):
+        quality = complete_quality(
+            con,
+            mapping,
+            quality,
+            find_repeats(loaded.table)[1],
+            "pieces",
+            rows="whole" if is_whole else "first",
+        )
+    lengths = whole_lengths(cut, mapping.sequence.max_events)
+    return _first_events(con, loaded, cut), quality, lengths
+
+
+def _first_events(con: duckdb.DuckDBPyConnection, loaded: Loaded, cut: Cut) -> pd.DataFrame:
+    """Return some events: those of the sequences that begin first in the file."""
+    number = np.repeat(np.arange(len(cut.sizes)), cut.sizes)  # of the events in sequences
+    begun = loaded.table[Column.ROW].to_numpy()[cut.first]
+    shown = np.argsort(begun[number], kind="stable")[:_PREVIEW_EVENTS]
+    place = cut.place[shown]
+    events = loaded.table.take(place).drop_columns([CONTENT])
+    events = events.add_column(0, Column.SEQUENCE, cut.ids.take(number[shown]))
+    events = events.append_column(Column.POSITION, pa.array(loaded.events[Column.POSITION][place]))
+    with lent(con, shown=events):
+        return to_frame(con.execute("FROM shown"))
 
 
 def _describe(proposal: _Proposal) -> pd.DataFrame:

@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from typing import Any
 
-import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 
-from core.logs.engine import one_row, quoted
 from core.logs.mapping import Mapping, extra_columns
+from core.logs.ordered import Flags
 from core.schema import Column
 
+CONTENT = "@content"  # the column with the hash
 _SHOWN = 5  # bursts
 _OWN = (Column.ACTOR, Column.SESSION, Column.EVENT_ID, Column.TIME, Column.ACTION, Column.ITEM,
         Column.AMOUNT)  # fmt: skip
@@ -19,40 +22,27 @@ def content_columns(mapping: Mapping) -> list[str]:
     return [*_OWN, *extra_columns(mapping)]
 
 
-def measure_repeats(con: duckdb.DuckDBPyConnection, mapping: Mapping, table: str) -> dict[str, Any]:
-    """Count events of `table` that equal an earlier one in every column, time included.
+def find_repeats(table: pa.Table) -> tuple[Flags, dict[str, Any]]:
+    """Tell the events that equal an earlier one in every column, time included, and count them.
 
-    A burst is an event with its repeats; all of them are of one actor. Leaves the temporary table
-    `repeats`: the rows that repeat.
+    The table of a `Loaded` part: equal events are of one actor, the earlier first. A burst
+    is an event with its repeats.
     """
-    columns = ", ".join(map(quoted, content_columns(mapping)))
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE contents AS
-        SELECT "row", hash({columns}) AS "@content" FROM {table}"""
-    )
-    con.execute(
-        """CREATE OR REPLACE TEMP TABLE bursts AS
-        SELECT "@content", min("row") AS "row", count(*) AS "@times" FROM contents
-        GROUP BY "@content" HAVING count(*) > 1"""
-    )
-    con.execute(
-        """CREATE OR REPLACE TEMP TABLE repeats AS SELECT contents."row" FROM contents
-        JOIN bursts ON contents."@content" = bursts."@content" AND contents."row" > bursts."row" """
-    )
-    bursts, events = one_row(
-        con, 'SELECT count(*), coalesce(sum("@times" - 1), 0)::BIGINT FROM bursts'
-    )
-    largest = con.execute(
-        f"""SELECT actor_id, ts, "row", "@times" FROM {table} JOIN (
-            FROM bursts ORDER BY "@times" DESC, "row" LIMIT {_SHOWN}) USING ("row")
-        ORDER BY "@times" DESC, "row" """
-    ).fetchall()
-    return {
-        "events": events,
-        "bursts": bursts,
+    content = pd.Series(table[CONTENT].to_numpy())
+    repeats = content.duplicated().to_numpy()
+    times = np.bincount(pd.factorize(content)[0])  # of each content, in the order of the first
+    first = np.flatnonzero(~repeats)[times > 1]
+    times = times[times > 1]
+    rows = table[Column.ROW].to_numpy()[first]
+    largest = table.take(first[np.lexsort((rows, -times))[:_SHOWN]])
+    told = zip(*(largest[name].to_pylist() for name in (Column.ACTOR, Column.TIME, Column.ROW)),
+               sorted(times, reverse=True), strict=False)  # fmt: skip
+    return repeats, {
+        "events": int(repeats.sum()),
+        "bursts": len(times),
         "largest": [
-            {"actor_id": actor, "ts": ts and ts.isoformat(), "row": row, "times": times}
-            for actor, ts, row, times in largest
+            {"actor_id": actor, "ts": ts and ts.isoformat(), "row": row, "times": int(number)}
+            for actor, ts, row, number in told
         ],
     }
 

@@ -2,11 +2,16 @@
 
 from typing import Any, Final
 
+import duckdb
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from core.logs.engine import quoted
+from core.logs.engine import to_arrow
 from core.logs.mapping import Mapping, event_columns
-from core.logs.outliers import outlier_condition
+from core.logs.ordered import Flags
+from core.logs.outliers import hold_outliers
+from core.logs.sequencing import Loaded
 from core.schema import Column, Trust
 
 USUALLY_MISSING: Final = 0.1  # a column that lacks more of its values says nothing by lacking one
@@ -20,18 +25,32 @@ _PHRASES: Final = {  # a verb, and what follows it
 }
 
 
-def doubts(mapping: Mapping, quality: dict[str, Any]) -> dict[str, str]:
-    """Return for each column of `Trust` that counts events the SQL condition of one that counts.
+def doubtful(
+    con: duckdb.DuckDBPyConnection,
+    loaded: Loaded,
+    mapping: Mapping,
+    quality: dict[str, Any],
+    repeats: Flags,
+) -> dict[str, Flags]:
+    """Tell for each column of `Trust` that counts events which of a part's count, (N,).
 
-    It speaks of an event joined with `late`, `repeats` and `filled`, which `measure_quality`,
-    `measure_repeats` and `impute` leave.
+    Needs the tables `late` and `filled`, which `measure_quality` and `impute` leave.
     """
+    filled = _rows(con, "filled", loaded)
+    late = _rows(con, "late", loaded) if _in_order(quality) else np.zeros_like(filled)
     return {
-        Trust.MISSING: _missing(mapping, quality),
-        Trust.LATE: 'late."row" IS NOT NULL' if _in_order(quality) else "false",
-        Trust.REPEATED: 'repeats."row" IS NOT NULL',
-        Trust.OUTLIERS: outlier_condition(quality, event_columns(mapping)),
+        Trust.MISSING: _missing(loaded.table, mapping, quality) | filled,
+        Trust.LATE: late,
+        Trust.REPEATED: repeats,
+        Trust.OUTLIERS: hold_outliers(quality, event_columns(mapping), loaded.events),
     }
+
+
+def _rows(con: duckdb.DuckDBPyConnection, table: str, loaded: Loaded) -> Flags:
+    """Tell the events of a part whose rows are in a table."""
+    own = f'SELECT "row" FROM accepted WHERE {loaded.part.condition}'
+    found = to_arrow(con, f'SELECT "row" FROM {table} WHERE "row" IN ({own})')
+    return np.isin(loaded.table[Column.ROW].to_numpy(), found["row"].to_numpy())
 
 
 def low_trust(sequence: "pd.Series[Any]") -> list[str]:
@@ -47,16 +66,16 @@ def low_trust(sequence: "pd.Series[Any]") -> list[str]:
 
 
 def _in_order(quality: dict[str, Any]) -> bool:
+    """Tell whether a log is written in the order of time, but for a few rows."""
     share = quality["clock"]["out_of_order_share"]
     return share is not None and share <= OUT_OF_ORDER
 
 
-def _missing(mapping: Mapping, quality: dict[str, Any]) -> str:
-    """Return the condition that an event lacks a value of a column that hardly lacks any."""
+def _missing(table: pa.Table, mapping: Mapping, quality: dict[str, Any]) -> Flags:
+    """Tell the events that lack a value of a column that hardly lacks any."""
     names = event_columns(mapping)
-    lacking = [
-        f"{quoted(names[source])} IS NULL"
-        for source, share in quality["missing"].items()
-        if share <= USUALLY_MISSING
-    ]
-    return " OR ".join([*lacking, 'filled."row" IS NOT NULL'])
+    found = np.zeros(len(table), dtype=bool)
+    for source, share in quality["missing"].items():
+        if share <= USUALLY_MISSING:
+            found |= table[names[source]].is_null().to_numpy()
+    return found

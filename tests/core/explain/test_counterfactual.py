@@ -127,7 +127,7 @@ def test_one_event_alone_cannot_be_left_out(opened: Home, experiment: Experiment
     sequence = experiment.sequence.assign(events=1)
     alone = Experiment(
         opened, "small", experiment.scorer, sequence, first, experiment.mapping,
-        experiment.actions, 0.9, experiment.remeasuring,
+        experiment.actions, 0.9,
     )  # fmt: skip
     found = find_counterfactual(alone, 0.0)
     assert found.without is not None

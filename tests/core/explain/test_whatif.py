@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +18,7 @@ from core.logs.facts import event_facts
 from core.logs.frames import read_events, read_mapping, read_sequences
 from core.logs.importing import import_log
 from core.logs.mapping import Mapping, make_mapping
-from core.logs.measuring import own_facts
+from core.logs.measuring import measure_actor, measure_sequences, own_facts
 from core.scoring.cases import read_scores
 from core.scoring.engine import Scorer
 from core.store import models, runs
@@ -56,15 +55,6 @@ def harmless(opened: Home, scorer: Scorer) -> Experiment:
 def sequence_of(home: Home, actor: str) -> str:
     sequences = read_sequences(home, "small").set_index("actor_id")
     return str(sequences.loc[actor, "sequence_id"])
-
-
-def test_events_that_cannot_be_measured_leave_nothing_behind(harmless: Experiment) -> None:
-    whole, profiles = harmless.remeasuring.measure(harmless.events)
-    with pytest.raises(duckdb.ConversionException):
-        harmless.remeasuring.measure(harmless.events.assign(amount="much"))
-    again, same = harmless.remeasuring.measure(harmless.events)
-    pd.testing.assert_frame_equal(again, whole)
-    pd.testing.assert_frame_equal(same, profiles)
 
 
 def test_without_edits_every_token_and_the_stored_score_stay(opened: Home, scorer: Scorer) -> None:
@@ -157,7 +147,7 @@ def test_deleting_events_gives_the_facts_an_import_without_them_gives(
     rest = imported(home, folder, log.drop(index=theirs[gone]), "rest", mapping)
     sequence_id = str(whole["sequence_id"].iloc[0])
     edited = apply(Edits(delete=gone), whole, sequence_id, mapping)
-    measured, profile = remeasured(whole, edited, mapping)
+    measured, profile = remeasured(edited, mapping)
     facts = own_facts(mapping)
     pd.testing.assert_frame_equal(measured[facts], rest[facts])
     imported_profile = read_sequences(home, "rest").set_index("actor_id").loc["u001"]
@@ -180,12 +170,10 @@ def imported(
     return read_events(home, name, actors=["u001"])
 
 
-def remeasured(
-    whole: pd.DataFrame, edited: pd.DataFrame, mapping: Mapping
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    from core.logs.remeasuring import Remeasuring
-
-    return Remeasuring(whole, mapping, ["view", "order", "cart"]).measure(edited)
+def remeasured(edited: pd.DataFrame, mapping: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
+    measured = measure_actor(edited, mapping)
+    measured = measured[measured["sequence_id"].notna()].reset_index(drop=True)
+    return measured, measure_sequences(measured, mapping, ["view", "order", "cart"])
 
 
 def test_slowing_down_and_varying_items_brings_the_score_of_abuse_down(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.logs import companions
-from core.logs.companions import companion_facts, find_companions
+from core.logs.companions import companion_facts, company_sql, find_companions
 from core.logs.engine import connect, scratch_folder
 from core.logs.frames import read_sequences
 from core.logs.importing import import_log
@@ -61,7 +61,7 @@ def measure(log: pd.DataFrame) -> pd.DataFrame:
     """Return the facts of every actor of a log, without files."""
     accepted = log.rename(columns={"user": "actor_id"}).astype(object)
     accepted = accepted.where(accepted.notna(), None).assign(**{"@bucket": 0})
-    facts = ", ".join(f"{fact.sql} AS {fact.name}" for fact in companion_facts(MAPPING))
+    facts = ", ".join(company_sql(fact.name) for fact in companion_facts(MAPPING))
     with scratch_folder() as scratch, connect(scratch) as con:
         con.register("given", accepted)
         con.execute("CREATE TABLE accepted AS FROM given")

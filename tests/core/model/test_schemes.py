@@ -31,7 +31,7 @@ from core.store.home import Home, open_home
 LEARNS = TrainConfig(
     size=Size(layers=1, width=32, heads=2),
     pretrain=PretrainConfig(epochs=2),
-    finetune=FinetuneConfig(epochs=20, patience=20, batch_size=8, learning_rate=3e-3),
+    finetune=FinetuneConfig(epochs=40, patience=40, batch_size=8, learning_rate=3e-3),
 )
 
 
