@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 
 from core.logs.ordered import HOUR, Array, Events, Flags, Floats, Order, Places, numbered, share
 
@@ -121,7 +122,7 @@ class Sequences:
             is_there = ~np.isnan(values) if values.dtype.kind == "f" else values >= 0
             numbers = values[is_there]
             if numbers.dtype.kind == "f":
-                numbers = np.unique(numbers, return_inverse=True)[1]
+                numbers = pd.factorize(numbers)[0]
             width = int(numbers.max(initial=0)) + 1
             keys, times = np.unique(self._number[is_there] * width + numbers, return_counts=True)
             self._values[name] = keys // width, times
