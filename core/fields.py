@@ -117,15 +117,27 @@ class Field:
 
     def encode(self, column: pd.Series) -> Ids:
         """Return ids within the field of a column's values (not for relative and text fields)."""
-        if self.kind in ("category", "entity"):
-            ids = self._index.get_indexer(pd.Index(column, dtype="object")) + 2
-            ids[ids == 1] = OTHER
-            ids[column.isna().to_numpy()] = MISSING
-        else:
-            numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-            ids = np.searchsorted(np.asarray(self.edges), numbers, side="right") + 1
-            ids[np.isnan(numbers)] = MISSING
+        if self.is_number:
+            return self.bins(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        ids = self._index.get_indexer(pd.Index(column, dtype="object")) + 2
+        ids[ids == 1] = OTHER
+        ids[column.isna().to_numpy()] = MISSING
         return ids.astype(np.int32)
+
+    def bins(self, numbers: npt.NDArray[np.float64]) -> Ids:
+        """Return ids within the field of numbers."""
+        ids = np.searchsorted(self._edges, numbers, side="right") + 1
+        ids[np.isnan(numbers)] = MISSING
+        return ids.astype(np.int32)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the field's values are numbers."""
+        return self.kind in ("count", "seconds", "ratio", "number")
+
+    @cached_property
+    def _edges(self) -> npt.NDArray[np.float64]:
+        return np.asarray(self.edges, dtype=np.float64)
 
     @cached_property
     def _index(self) -> pd.Index:

@@ -12,7 +12,7 @@ from core.batch import Batch
 Rows = npt.NDArray[np.int64]
 Report = Callable[[dict[str, Any]], None]  # told each point of a training curve; may raise to stop
 
-BUDGET = 4096  # positions of one batch, padding included
+BUDGET = 8192  # positions of one batch, padding included
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def by_length(cost: npt.NDArray[np.int64], budget: int = BUDGET) -> list[Rows]:
 
 
 def shuffled(
-    cost: npt.NDArray[np.int64], *, size: int, rng: np.random.Generator, budget: int = 2 * BUDGET
+    cost: npt.NDArray[np.int64], *, size: int, rng: np.random.Generator, budget: int = BUDGET
 ) -> list[Rows]:
     """Cut into random batches of about `size` sequences of similar `cost`, in random order."""
     order = rng.permutation(len(cost))

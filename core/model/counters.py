@@ -65,7 +65,10 @@ class Counters(nn.Module):
         of_events = batch.event > 0
         ids, owner = batch.ids[of_events], batch.owner[of_events]
         hidden = ids == MASK
-        each = np.sort(owner[~hidden] * len(self.weight) + ids[~hidden])
+        each = owner[~hidden] * len(self.weight) + ids[~hidden]
+        if len(batch) * len(self.weight) < 1 << 31:
+            each = each.astype(np.int32)  # sorted in half the time
+        each.sort()
         # Neighbours compared: numpy's unique takes four times as long.
         owners, once = np.divmod(each[np.diff(each, prepend=-1) > 0], len(self.weight))
         starts = np.searchsorted(owners, np.arange(len(batch)))

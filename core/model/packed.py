@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from core.model.linear import linear
+
 Lengths = npt.NDArray[np.int64]
 
 
@@ -31,16 +33,24 @@ def packed_states(bert: Any, states: Tensor, lengths: Lengths, *, opening: bool)
     last = len(bert.encoder.layer) - 1
     for number, layer in enumerate(bert.encoder.layer):
         attention = layer.attention.self
-        keys, values = attention.key(states), attention.value(states)
+        keys, values = linear(attention.key, states), linear(attention.value, states)
         asked = lengths
         if opening and number == last:  # what follows the last attention looks at nothing else
             first = torch.from_numpy(np.cumsum(lengths) - lengths).to(states.device)
             states, asked = states[first], np.ones_like(lengths)
         heads = (-1, attention.num_attention_heads, attention.attention_head_size)
-        parts = [part.view(heads) for part in (attention.query(states), keys, values)]
+        parts = [part.view(heads) for part in (linear(attention.query, states), keys, values)]
         context = _attend(parts, asked, lengths).flatten(1)
-        states = layer.feed_forward_chunk(layer.attention.output(context, states))
+        states = _after_attention(layer, context, states)
     return states
+
+
+def _after_attention(layer: Any, context: Tensor, states: Tensor) -> Tensor:
+    """Return a layer's output, (P, H): what the stock modules do but for dropout."""
+    attended, between, output = layer.attention.output, layer.intermediate, layer.output
+    states = attended.LayerNorm(linear(attended.dense, context).add_(states))
+    hidden = linear(between.dense, states, between.intermediate_act_fn)
+    return cast(Tensor, output.LayerNorm(linear(output.dense, hidden).add_(states)))
 
 
 def rolled_out(bert: Any, states: Tensor) -> Tensor:
@@ -66,7 +76,7 @@ def rolled_out(bert: Any, states: Tensor) -> Tensor:
         )
         weights = (query @ key.transpose(1, 2) / heads[-1] ** 0.5).softmax(-1)
         context = (weights @ value).transpose(0, 1).flatten(1)
-        states = layer.feed_forward_chunk(layer.attention.output(context, states))
+        states = _after_attention(layer, context, states)
         mixed.append(weights.float().mean(0))
     reached = torch.zeros(len(states), device=states.device)
     reached[0] = 1.0

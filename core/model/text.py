@@ -32,7 +32,7 @@ from transformers import (
 from core.batch import MASK, Batch
 from core.errors import BadInput
 from core.fields import MISSING
-from core.model.batching import BUDGET, by_length
+from core.model.batching import by_length
 from core.model.encoder import ID2LABEL, POSITIVE, Encoder
 from core.model.loading import read_parts, read_weights
 from core.model.packed import packed_states
@@ -43,6 +43,7 @@ from core.tokens import Tokenizer
 LAYOUT: Final = "text"
 SUBWORDS: Final = "subwords"  # folder of the checkpoint's own tokenizer: both have a vocab.json
 PROFILE_SHARE: Final = 0.5  # of a window at most
+MOST_SUBWORDS: Final = 4096  # of a window
 
 
 class TextEncoder(Encoder):
@@ -279,9 +280,9 @@ def _quiet() -> Iterator[None]:
 
 
 def _limit(bert: PreTrainedModel, subwords: PreTrainedTokenizerBase) -> int:
-    """Return the sub-words the checkpoint reads at once, at most one batch of them."""
-    positions = getattr(bert.config, "max_position_embeddings", BUDGET)
-    return int(min(subwords.model_max_length, positions, BUDGET))
+    """Return the sub-words the checkpoint reads at once, at most `MOST_SUBWORDS`."""
+    positions = getattr(bert.config, "max_position_embeddings", MOST_SUBWORDS)
+    return int(min(subwords.model_max_length, positions, MOST_SUBWORDS))
 
 
 def _check_subwords(name: str, subwords: PreTrainedTokenizerBase) -> None:
