@@ -10,6 +10,7 @@ editing them counts in all three.
 """
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ from core.tokens import Tokenizer
 
 FILE: Final = "counters.safetensors"
 DEPTH: Final = 4  # of a tree, in questions
+TOGETHER: Final = 64  # sequences whose tokens are told apart at once
 
 
 class Counters(nn.Module):
@@ -65,16 +67,12 @@ class Counters(nn.Module):
         of_events = batch.event > 0
         ids, owner = batch.ids[of_events], batch.owner[of_events]
         hidden = ids == MASK
-        each = owner[~hidden] * len(self.weight) + ids[~hidden]
-        if len(batch) * len(self.weight) < 1 << 31:
-            each = each.astype(np.int32)  # sorted in half the time
-        each.sort()
-        # Neighbours compared: numpy's unique takes four times as long.
-        owners, once = np.divmod(each[np.diff(each, prepend=-1) > 0], len(self.weight))
-        starts = np.searchsorted(owners, np.arange(len(batch)))
+        once = np.flatnonzero(~hidden)
+        once = once[_last_of_equal(owner[once], ids[once], len(self.weight))]
+        starts = np.searchsorted(owner[once], np.arange(len(batch)))
         size = np.maximum(np.bincount(owner, minlength=len(batch)), 1)
         share = (np.bincount(owner, hidden, len(batch)) / size).astype(np.float32)
-        tokens, bags, of_hidden = _on(self.weight.device, once, starts, share)
+        tokens, bags, of_hidden = _on(self.weight.device, ids[once].astype(np.int64), starts, share)
         weight = self.weight.float()
         # In bags: a GPU would add into one place in any order.
         held: Tensor = nn.functional.embedding_bag(tokens, weight[:, None], bags, mode="sum")
@@ -126,6 +124,25 @@ def count_tokens(column: Tensor, counts: Tensor, batch: Batch, width: int) -> Te
     ids, owner = _on(column.device, batch.ids.astype(np.int64), batch.owner)
     flat = column.new_zeros(len(batch) * width)
     return flat.index_add_(0, owner * width + column[ids], counts[ids]).view(-1, width)
+
+
+def _last_of_equal(
+    owner: npt.NDArray[np.int64], ids: npt.NDArray[np.int32], vocabulary: int
+) -> npt.NDArray[np.bool_]:
+    """Tell for each token of sequences, which `owner` numbers, whether it is their last such one.
+
+    Each token is written where its sequence and id say, and the last remains. For few sequences at
+    a time the places fit into the processor's cache: sorting all tokens takes five times as long.
+    """
+    last = np.empty(len(ids), dtype=bool)
+    place = np.empty(TOGETHER * vocabulary, dtype=np.int32)
+    cuts = np.searchsorted(owner, np.arange(0, owner.max(initial=0) + TOGETHER + 1, TOGETHER))
+    for number, (start, end) in enumerate(itertools.pairwise(cuts)):
+        at = (owner[start:end] - number * TOGETHER) * vocabulary + ids[start:end]
+        each = np.arange(end - start, dtype=np.int32)
+        place[at] = each
+        last[start:end] = place[at] == each
+    return last
 
 
 def _digest(file: Path) -> str:
